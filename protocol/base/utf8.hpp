@@ -1,0 +1,17 @@
+// UTF-8 helpers shared by the codecs. Lengths are bytes unless a name says code points.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace mw {
+
+/// Bytes of the well-formed code point at `i` (1 to 4), or 0 where the text is not UTF-8 (overlong,
+/// surrogate, cut).
+size_t utf8_length_at(std::string_view text, size_t i);
+/// The longest prefix of at most `max_bytes` bytes that does not cut a code point.
+std::string_view utf8_prefix(std::string_view text, size_t max_bytes);
+bool utf8_valid(std::string_view text);
+
+}  // namespace mw

@@ -1,0 +1,60 @@
+#include "protocol/io/loop.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+TEST_CASE("loop: timers run in order of their due time, posted tasks in order of posting") {
+  mw::io::loop loop;
+  std::vector<int> seen;
+  loop.post([&] {
+    loop.after(20ms, [&] {
+      seen.push_back(3);
+      loop.stop();
+    });
+    loop.after(1ms, [&] { seen.push_back(2); });
+    const auto id = loop.after(1ms, [&] { seen.push_back(99); });
+    loop.cancel(id);
+  });
+  loop.post([&] { seen.push_back(1); });
+  loop.run();
+  CHECK(seen == std::vector{1, 2, 3});
+}
+
+TEST_CASE("loop: after unwatch no callback follows, not even from the same batch") {
+  mw::io::loop loop;
+  std::array<int, 2> a{};
+  std::array<int, 2> b{};
+  REQUIRE(pipe(a.data()) == 0);
+  REQUIRE(pipe(b.data()) == 0);
+  int calls = 0;
+  loop.post([&] {
+    const auto handler = [&](uint32_t) {
+      ++calls;
+      loop.unwatch(a[0]);
+      loop.unwatch(b[0]);
+      loop.after(5ms, [&] { loop.stop(); });
+    };
+    loop.watch(a[0], EPOLLIN, handler);
+    loop.watch(b[0], EPOLLIN, handler);
+    REQUIRE(write(a[1], "x", 1) == 1);
+    REQUIRE(write(b[1], "x", 1) == 1);
+  });
+  loop.run();
+  CHECK(calls == 1);
+  for (int fd : {a[0], a[1], b[0], b[1]}) close(fd);
+}
+
+TEST_CASE("loop: a thread's posts all run before its destructor returns") {
+  int ran = 0;
+  {
+    mw::io::loop_thread t;
+    for (int i = 0; i < 1000; ++i) t.get().post([&] { ++ran; });
+  }
+  CHECK(ran == 1000);
+}
