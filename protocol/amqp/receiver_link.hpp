@@ -1,0 +1,117 @@
+// One connection to a Service Bus subscription: TLS/TCP, SASL ANONYMOUS, `$cbs` put-token, peek-lock receiver
+// link with rcv-settle-mode second, and the `$management` pair (reference: service-bus dialect). It lives
+// once: when anything ends it, `closed` is called with the reason and the owner (the receiver actor) ends
+// too; no reconnect inside. Locks of everything unsettled are renewed here, batched and spread, until settled
+// or given up. Deliveries are known by the broker's sequence number, so that what an earlier connection
+// received can be adopted and settled by token. start() .. stop() and every method may be called from any
+// thread; the listener runs on the loop thread.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/errors.hpp"
+#include "protocol/io/loop.hpp"
+
+namespace mw::amqp {
+
+using lock_token = std::array<uint8_t, 16>;  ///< RFC byte order
+
+struct link_options {
+  std::string host;
+  uint16_t port = 5671;
+  bool tls = true;
+  std::string ca_file;  ///< empty: the system's
+  std::string entity;   ///< topic/Subscriptions/name
+  /// Makes the CBS token for an audience. Type is `servicebus.windows.net:sastoken` or `jwt`. May call back
+  /// later.
+  struct token {
+    std::string type;
+    std::string value;
+    std::chrono::system_clock::time_point expires;
+  };
+  std::function<void(const std::string& audience, std::function<void(result<token>)>)> token_for;
+  std::string container_id;
+  std::chrono::milliseconds lock_duration{
+      60'000};  ///< configured; the header's locked-until only when plausible
+  std::chrono::milliseconds operation_timeout{30'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  uint64_t seed = 0;  ///< of the renewal jitter
+};
+
+struct incoming {
+  int64_t sequence_number = 0;
+  uint32_t delivery_count = 0;  ///< failed deliveries so far: 0 on the first
+  lock_token token{};
+  std::string message_id;
+  std::string group_id;
+  std::string body;           ///< of the data sections or the string value
+  bool body_readable = true;  ///< false: another body type; the event is invalid
+  std::string traceparent;    ///< from application properties traceparent or Diagnostic-Id
+  int64_t enqueued_ms = 0;    ///< epoch milliseconds, 0 unknown
+  io::clock::time_point locked_until{};
+};
+
+enum class outcome_kind : uint8_t { complete, abandon, release, dead_letter };
+struct outcome {
+  outcome_kind kind = outcome_kind::complete;
+  std::string reason;       ///< dead_letter: DeadLetterReason
+  std::string description;  ///< dead_letter: DeadLetterErrorDescription
+};
+
+/// What an earlier connection had received and nobody has settled yet.
+struct held_lock {
+  int64_t sequence_number = 0;
+  lock_token token{};
+  io::clock::time_point locked_until{};
+};
+
+struct listener {
+  std::function<void()> ready;  ///< link attached: credit may be granted
+  std::function<void(incoming)> delivery;
+  /// The broker's answer to settle(): ok, lock_lost (it is back in the queue or gone), or why it could not be
+  /// told.
+  std::function<void(int64_t sequence_number, status)> settled;
+  std::function<void(int64_t sequence_number)> lock_lost;
+  std::function<void()> drained;
+  std::function<void(failure)> closed;  ///< at most once, last
+};
+
+struct link_counters {
+  uint64_t renewed = 0;
+  uint64_t renew_requests = 0;
+  uint64_t locks_lost = 0;
+  uint64_t settled = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+};
+
+class receiver_link {
+ public:
+  receiver_link(io::loop& loop, link_options options, listener l);
+  ~receiver_link();  ///< closes; no callback follows
+  receiver_link(const receiver_link&) = delete;
+  receiver_link& operator=(const receiver_link&) = delete;
+
+  void start();
+  void add_credit(uint32_t n);
+  /// Credit to zero; `drained` follows.
+  void drain();
+  void settle(int64_t sequence_number, outcome o);
+  /// Renew and settle by lock token (through `$management`) what another connection received.
+  void adopt(std::vector<held_lock> locks);
+  /// Stop renewing: the lock is left to lapse.
+  void give_up(int64_t sequence_number);
+  link_counters counters() const;
+
+ private:
+  class impl;
+  std::shared_ptr<impl> impl_;
+};
+
+}  // namespace mw::amqp

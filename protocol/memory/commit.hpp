@@ -1,0 +1,71 @@
+// The commit of one analysis (DESIGN 4), as a value and as pure decisions. A store runs these decisions under
+// its own compare-and-swap: our Memory API in one SQLite transaction, Cosmos or a foreign API as two
+// conditional writes, profile first. Time is a parameter; nothing here does I/O.
+#pragma once
+
+#include "protocol/errors.hpp"
+#include "protocol/memory/documents.hpp"
+
+namespace mw::memory {
+
+struct commit {
+  std::string user_id;
+  std::string session_id;
+  uint64_t epoch = 0;            ///< profile epoch at load
+  bool profile_existed = false;  ///< a profile document existed at load (vanished since: counts as forgotten)
+  std::optional<watermark> base;  ///< record's watermark at load; nullopt: there was no record
+  watermark through;              ///< last message this analysis covers
+  std::vector<watermark> span;    ///< the messages after base up to and including through, in order
+  bool defaults = false;          ///< the analysis failed: summary fields only where no summary exists
+  std::string summary;
+  std::vector<std::string> themes;
+  std::vector<std::string> persons;
+  std::vector<std::string> places;
+  sentiment user_sentiment = sentiment::neutral;
+  std::vector<float> embedding;
+  std::vector<operation> operations;
+  std::vector<skipped_span> skipped;  ///< to be recorded
+  std::vector<chat::message_span>
+      retried;                ///< formerly skipped spans this analysis included: dropped from the record
+  bool keep_summary = false;  ///< move the watermark, leave the summary as it is
+  std::string model;
+  usage used;
+};
+
+enum class commit_outcome : uint8_t {
+  stored,     ///< record and profile hold this analysis
+  covered,    ///< the stored watermark is at or beyond ours: ours was discarded
+  reload,     ///< the stored watermark is behind our base, or gone: load anew
+  forgotten,  ///< another epoch, or the profile vanished: dropped, deliveries are completed
+};
+std::string_view to_string(commit_outcome o);
+
+struct profile_change {
+  profile next;
+  bool changed = false;  ///< false: no write is needed
+  uint32_t applied = 0;
+  uint32_t dropped = 0;  ///< evidence not newer, unknown item, duplicate, list full, or forgotten
+};
+
+/// Applies the operations whose evidence lies after both the record's watermark and applied[session] (or in a
+/// retried span), merges duplicates (case and space folded), caps lists (max_items each) and items
+/// (max_item_bytes), sets applied[session], never backwards. `current` may be an empty profile with no etag.
+profile_change apply_to_profile(const profile& current, const commit& c, std::string_view now);
+
+struct record_change {
+  commit_outcome outcome = commit_outcome::stored;
+  record next;  ///< only with `stored`
+};
+
+/// The record rule of DESIGN 4: stored through >= ours: covered; base <= stored < ours: written over; stored
+/// < base or gone though it existed: reload. Lower-epoch records count as absent.
+record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now);
+
+/// nullopt: go on; else `forgotten` (another epoch, or a profile that existed at load is gone).
+std::optional<commit_outcome> check_epoch(const std::optional<profile>& current, const commit& c);
+
+inline constexpr size_t max_items = 100;
+inline constexpr size_t max_item_bytes = 500;
+inline constexpr size_t max_origins = category_count * max_items;
+
+}  // namespace mw::memory

@@ -1,0 +1,132 @@
+// The two stored documents, as values: the conversation record and the user's profile (DESIGN 8 "Record",
+// "Profile"). Made from and written as JSON in documents_json.hpp; field names and meaning are the original
+// system's, our own additions live under the one property `worker`. `etag` is the store's; empty: the
+// document does not exist.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/chat/window_cut.hpp"
+
+namespace mw::memory {
+
+using chat::watermark;
+
+enum class category : uint8_t {
+  output_preferences,
+  personal_preferences,
+  assistant_preferences,
+  knowledge,
+  interests,
+  dislikes,
+  family_and_friends,
+  work_profile,
+  goals,
+};
+inline constexpr size_t category_count = 9;
+std::string_view to_string(category c);
+std::optional<category> category_from(std::string_view name);
+
+enum class sentiment : uint8_t { positive, neutral, negative };
+std::string_view to_string(sentiment s);
+std::optional<sentiment> sentiment_from(std::string_view name);
+
+enum class op_kind : uint8_t { add, replace, remove };
+std::string_view to_string(op_kind k);
+std::optional<op_kind> op_kind_from(std::string_view name);
+
+/// One change of the profile, with the proof that the user said it.
+struct operation {
+  op_kind op = op_kind::add;
+  category in = category::knowledge;
+  std::string item;      ///< the new text (add, replace), or the text to remove
+  std::string replaces;  ///< replace: the old text
+  std::string quote;     ///< literal piece of the evidence message
+  watermark evidence;    ///< the user's message
+};
+
+/// Where a list item came from.
+struct item_origin {
+  category in = category::knowledge;
+  std::string item;
+  std::string session_id;
+  std::string message_id;
+  std::string time;
+};
+
+/// A remembered "forget this": only evidence newer than `time` brings an item with this hash back.
+struct forgotten_mark {
+  std::string hash;  ///< hex SHA-256 of the normalised item, or of the session id
+  std::string time;
+};
+
+struct profile {
+  std::string user_id;
+  std::string timestamp;
+  std::string last_updated;
+  std::array<std::vector<std::string>, category_count> lists;
+  uint64_t epoch = 0;
+  std::string forgotten_before;              ///< ISO instant, or empty
+  std::map<std::string, watermark> applied;  ///< by session id
+  std::vector<item_origin> origins;
+  std::vector<operation> last_operations;  ///< undo material of the last commit
+  std::vector<forgotten_mark> forgotten;
+  uint64_t revision = 0;
+  std::string etag;
+  bool empty() const {
+    for (const auto& list : lists)
+      if (!list.empty()) return false;
+    return true;
+  }
+};
+
+/// A range the analysis could not use. Enters the next window again until `attempts` reaches 3.
+struct skipped_span {
+  watermark from;
+  watermark to;
+  std::string reason;  ///< refused, content-filtered, invalid-answer, truncated, budget
+  uint32_t attempts = 1;
+};
+
+struct usage {
+  uint64_t prompt_tokens = 0;
+  uint64_t completion_tokens = 0;
+  uint64_t cached_tokens = 0;
+  uint64_t reasoning_tokens = 0;
+  uint32_t calls = 0;
+};
+
+enum class record_status : uint8_t { ok, defaults, rejected };
+
+struct record {
+  std::string user_id;
+  std::string session_id;
+  std::string summary;
+  std::string timestamp;
+  std::vector<std::string> themes;
+  std::vector<std::string> persons;
+  std::vector<std::string> places;
+  sentiment user_sentiment = sentiment::neutral;
+  std::vector<float> embedding;  ///< empty: none
+  std::optional<watermark> through;
+  uint64_t epoch = 0;
+  record_status status = record_status::ok;
+  std::vector<skipped_span> skipped;
+  std::string model;
+  usage used;  ///< summed over the record's life
+  std::string etag;
+};
+
+/// `{sessionId}_{userId}`
+std::string record_id(std::string_view session_id, std::string_view user_id);
+
+/// Summaries that the Python worker stored when its LLM failed; they count as absent.
+bool is_placeholder_summary(std::string_view summary);
+
+}  // namespace mw::memory

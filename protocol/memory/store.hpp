@@ -1,0 +1,33 @@
+// Where memories are kept, as the worker sees it: one read of both documents, one commit. Implementations:
+// protocol/memory_api (HTTP, our Memory API or a foreign one), protocol/cosmos (later). Thread-safe to call;
+// `done` runs exactly once, on the implementation's loop thread, within the time-out configured there.
+#pragma once
+
+#include <functional>
+
+#include "protocol/memory/commit.hpp"
+
+namespace mw::memory {
+
+struct context {
+  std::optional<record> conversation;  ///< absent: first time, or invisible because of a lower epoch
+  std::optional<profile> user;         ///< absent: no document (a tombstone is a present, empty profile)
+};
+
+struct commit_reply {
+  commit_outcome outcome = commit_outcome::stored;
+  uint32_t operations_applied = 0;
+  uint32_t operations_dropped = 0;
+};
+
+class store {
+ public:
+  virtual ~store() = default;
+  virtual void read(const std::string& user_id, const std::string& session_id,
+                    std::function<void(result<context>)> done) = 0;
+  virtual void write(const commit& c, std::function<void(result<commit_reply>)> done) = 0;
+  /// A cheap authenticated call: is the store there and does it let us in?
+  virtual void probe(std::function<void(status)> done) = 0;
+};
+
+}  // namespace mw::memory
