@@ -1,0 +1,102 @@
+// One structured LLM call: builds the request for whichever endpoint is configured, sends it, validates the
+// answer in code, and says in one errc how it ended (DESIGN 6; reference: llm). What a deployment refuses as
+// a parameter (unsupported_parameter) is dropped or renamed, remembered for that deployment and sent again at
+// once, inside one analyse(). Splitting, repairing, waiting and giving up are the caller's policy.
+// Thread-safe; `done` runs once on the HTTP client's loop thread, never later than the configured time-out
+// allows.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/chat/conversation.hpp"
+#include "protocol/http/client.hpp"
+#include "protocol/memory/commit.hpp"
+
+namespace mw::llm {
+
+/// One message as the prompt shows it: numbered m1, m2, ... in order.
+struct prompt_message {
+  chat::role from = chat::role::user;
+  std::string text;
+  memory::watermark position;
+  bool fresh = true;  ///< false: shown for context only, never evidence
+};
+
+struct analysis_input {
+  std::string user_id;
+  std::string session_id;
+  std::string title;
+  std::array<std::vector<std::string>, memory::category_count> profile;
+  std::string previous_summary;  ///< empty: none (placeholders of the Python worker are none)
+  std::vector<prompt_message> messages;
+};
+
+struct call_limits {
+  uint32_t max_output_tokens = 1500;
+  std::string repair_answer;  ///< the invalid answer to be repaired, or empty
+  std::string repair_reason;  ///< why it was invalid
+};
+
+/// Validated: texts trimmed, counts and lengths enforced, every operation's evidence checked.
+struct analysis {
+  std::string summary;
+  std::vector<std::string> themes;
+  std::vector<std::string> persons;
+  std::vector<std::string> places;
+  memory::sentiment user_sentiment = memory::sentiment::neutral;
+  std::vector<memory::operation> operations;
+  uint32_t dropped_not_fresh = 0;  ///< message number unknown or not among the new ones
+  uint32_t dropped_not_user = 0;   ///< the message is not the user's
+  uint32_t dropped_no_quote = 0;   ///< the quote is not in the message
+  uint32_t dropped_malformed = 0;  ///< unknown category or op, empty or oversized item
+};
+
+struct answer {
+  result<analysis> outcome = fail(dependency::llm, errc::internal, "not called");
+  memory::usage used;  ///< also set where the outcome is a failure that was billed
+  std::string model;
+  std::string raw;  ///< content text, for a repair; empty where there was none
+  std::chrono::milliseconds elapsed{};
+  /// x-ratelimit-remaining-requests / -tokens where sane, else nullopt.
+  std::optional<uint64_t> remaining_requests;
+  std::optional<uint64_t> remaining_tokens;
+};
+
+struct analyst_options {
+  std::string endpoint;  ///< one of three URL shapes; reference llm 5a
+  std::string api_key;
+  std::string api_version;  ///< empty: the shape's default
+  std::string
+      model;  ///< body.model for the v1 and plain shapes; empty: from the path, or the server's default
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds request_timeout{60'000};
+  std::optional<double> temperature;
+  std::string reasoning_effort;
+};
+
+class analyst {
+ public:
+  /// misconfigured where the endpoint is not a usable URL; detail says which shapes are.
+  static result<std::unique_ptr<analyst>> create(http::client& http, analyst_options options);
+  ~analyst();
+  uint64_t analyse(const analysis_input& input, const call_limits& limits, std::function<void(answer)> done);
+  void cancel(uint64_t id);
+  /// One cheap authenticated call (few tokens): is the deployment there and does it let us in?
+  void probe(std::function<void(status)> done);
+
+ private:
+  class impl;
+  explicit analyst(std::shared_ptr<impl> i);
+  std::shared_ptr<impl> impl_;
+};
+
+/// Estimated tokens of a text (bytes/4 for ASCII, more for other scripts); never 0 for a non-empty text.
+uint32_t estimate_tokens(std::string_view text);
+
+}  // namespace mw::llm
