@@ -88,13 +88,13 @@ class [[nodiscard]] result {
   result(failure f) : v_(std::in_place_index<1>, std::move(f)) {}
   explicit operator bool() const { return v_.index() == 0; }
   bool has_value() const { return v_.index() == 0; }
-  T& operator*() & { return *std::get_if<0>(&v_); }
-  const T& operator*() const& { return *std::get_if<0>(&v_); }
-  T&& operator*() && { return std::move(*std::get_if<0>(&v_)); }
-  T* operator->() { return std::get_if<0>(&v_); }
-  const T* operator->() const { return std::get_if<0>(&v_); }
-  failure& error() { return *std::get_if<1>(&v_); }
-  const failure& error() const { return *std::get_if<1>(&v_); }
+  T& operator*() & { return std::get<0>(v_); }
+  const T& operator*() const& { return std::get<0>(v_); }
+  T&& operator*() && { return std::move(std::get<0>(v_)); }
+  T* operator->() { return &std::get<0>(v_); }
+  const T* operator->() const { return &std::get<0>(v_); }
+  failure& error() { return std::get<1>(v_); }
+  const failure& error() const { return std::get<1>(v_); }
 
  private:
   std::variant<T, failure> v_;
