@@ -2,7 +2,7 @@
 # mw_tests(NAME deps...)   one doctest program test_NAME from tests/unit/NAME/*.cpp
 # mw_warnings(TARGET)      our warnings, as errors
 set(MW_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-    -Wnull-dereference -Wno-missing-field-initializers -Werror)
+    -Wno-missing-field-initializers -Werror)
 
 if(MW_SANITIZE)
   # -fno-sanitize=null: CAF 0.17's spawn code forms null references on purpose of its own (reference/caf.md 8).

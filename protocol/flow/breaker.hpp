@@ -1,0 +1,49 @@
+// One dependency's breaker and health, pure (DESIGN 6, "Breaker"). Failures of distinct jobs without a
+// success between open it; while open one probe at most every `probe_interval` is let through; a success
+// closes it and the limit comes back at half, then grows (slow start). `healthy_since` answers whether others
+// succeed while one job fails.
+#pragma once
+
+#include <cstdint>
+#include <set>
+
+#include "protocol/flow/job.hpp"
+
+namespace mw::flow {
+
+struct breaker_policy {
+  uint32_t failures = 5;  ///< distinct jobs
+  duration probe_interval = std::chrono::seconds{5};
+  duration slow_probe_interval = std::chrono::seconds{30};  ///< after a refusal (401, 403, 404)
+};
+
+class breaker {
+ public:
+  explicit breaker(breaker_policy policy) : policy_(policy) {}
+
+  void success(time_point now);
+  /// A transient or fatal failure of this job. True where the breaker opened by it.
+  bool failure_of(uint64_t job, bool refused, time_point now);
+  /// The stage itself says its dependency is away (a connection was lost).
+  void force_open(time_point now);
+
+  bool is_open() const { return open_; }
+  /// While open: may a probe go now? Reserves it.
+  bool take_probe(time_point now);
+  time_point next_probe() const { return next_probe_; }
+  /// A job other than the failing one succeeded at or after `t`.
+  bool healthy_since(time_point t) const { return succeeded_ && last_success_ >= t; }
+  time_point opened_at() const { return opened_at_; }
+
+ private:
+  breaker_policy policy_;
+  bool open_ = false;
+  bool refused_ = false;
+  bool succeeded_ = false;
+  time_point last_success_{};
+  time_point opened_at_{};
+  time_point next_probe_{};
+  std::set<uint64_t> failed_;  // distinct jobs since the last success; bounded by policy_.failures
+};
+
+}  // namespace mw::flow

@@ -1,0 +1,29 @@
+#include "protocol/flow/byte_budget.hpp"
+
+namespace mw::flow {
+
+bool byte_budget::take(uint64_t job, uint64_t bytes) {
+  const std::lock_guard lock{mutex_};
+  const auto it = held_.find(job);
+  const uint64_t own = it == held_.end() ? 0 : it->second;
+  const uint64_t others = used_ - own;
+  if (others > 0 && others + bytes > total_) return false;
+  used_ = others + bytes;
+  held_[job] = bytes;
+  return true;
+}
+
+void byte_budget::give_back(uint64_t job) {
+  const std::lock_guard lock{mutex_};
+  const auto it = held_.find(job);
+  if (it == held_.end()) return;
+  used_ -= it->second;
+  held_.erase(it);
+}
+
+uint64_t byte_budget::used() const {
+  const std::lock_guard lock{mutex_};
+  return used_;
+}
+
+}  // namespace mw::flow

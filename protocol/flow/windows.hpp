@@ -1,0 +1,113 @@
+// The windows (DESIGN 3): one per (user, session), holding one delivery; a newer event of the same
+// conversation covers the older one. Pure: the caller brings the time. An open window closes when the
+// conversation has been quiet, at max-age, at max-events, or at once when its delivery was delivered before;
+// a closed one waits as `ready` for its user's turn and still takes newer events. Not thread-safe. About 200
+// bytes a window beside the shared ids.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "protocol/flow/job.hpp"
+
+namespace mw::flow {
+
+struct window_policy {
+  duration quiet = std::chrono::seconds{60};  ///< 0: every event closes its window at once
+  duration max_age = std::chrono::minutes{10};
+  uint32_t max_events = 200;
+};
+
+/// One delivered event, as the dispatcher gets it.
+struct arrival {
+  int64_t sequence_number = 0;
+  uint32_t delivery_count = 0;
+  event_ids ids;
+  int64_t completed_at_ms = 0;  ///< epoch ms, 0 unknown
+  duration since_completed{};   ///< how long ago the event says it was completed; 0 where unknown
+};
+
+struct window {
+  event_ids ids;
+  int64_t sequence_number = 0;
+  int64_t completed_at_ms = 0;
+  time_point opened;
+  time_point due;
+  time_point waiting_since;  ///< when it became ready; for the hold limit
+  uint32_t events = 0;
+  uint32_t delivery_count = 0;
+  bool ready = false;
+  bool flushed = false;  ///< closed by a person or for room: not to be postponed
+};
+
+class windows {
+ public:
+  explicit windows(window_policy policy) : policy_(policy) {}
+
+  struct added {
+    const window* in = nullptr;
+    int64_t covered = -1;  ///< sequence number of the delivery that is now covered (maybe the new one), or -1
+    bool closed = false;   ///< the window became ready by this event
+  };
+  added add(const arrival& a, time_point now);
+
+  /// Windows whose time has come, oldest first; they become ready.
+  std::vector<const window*> close_due(time_point now);
+  /// The `n` windows that have been open longest become ready: room is short.
+  std::vector<const window*> close_oldest(size_t n, time_point now);
+  /// Everything of a user (session empty) or one conversation becomes ready.
+  std::vector<const window*> flush(std::string_view user, std::string_view session, time_point now);
+  /// Takes the window out of the table: its job starts, or it is given back.
+  window take(const window* w);
+  /// Opens it again for at least `delay` (the conversation is not quiet), within max-age of `opened`.
+  added reopen(const window& w, duration delay, time_point now);
+  void set_policy(window_policy policy) { policy_ = policy; }
+  const window_policy& policy() const { return policy_; }
+
+  const window* find(std::string_view user, std::string_view session) const;
+  std::optional<time_point> next_due() const;
+  size_t size() const { return table_.size(); }
+  size_t open() const { return due_.size(); }
+  /// All windows, in no order.
+  std::vector<const window*> all() const;
+
+ private:
+  struct key_hash {
+    using is_transparent = void;
+    size_t operator()(const window& w) const { return hash(w.ids.user(), w.ids.session()); }
+    size_t operator()(const std::pair<std::string_view, std::string_view>& k) const {
+      return hash(k.first, k.second);
+    }
+    static size_t hash(std::string_view user, std::string_view session) {
+      return std::hash<std::string_view>{}(session)*31 + std::hash<std::string_view>{}(user);
+    }
+  };
+  struct key_equal {
+    using is_transparent = void;
+    static std::pair<std::string_view, std::string_view> key(const window& w) {
+      return {w.ids.user(), w.ids.session()};
+    }
+    static std::pair<std::string_view, std::string_view> key(
+        const std::pair<std::string_view, std::string_view>& k) {
+      return k;
+    }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return key(a) == key(b);
+    }
+  };
+  void schedule(window& w, time_point due);
+  void make_ready(window& w, time_point now);
+
+  window_policy policy_;
+  std::unordered_set<window, key_hash, key_equal>
+      table_;                                     // nodes are stable: pointers stay valid until take()
+  std::set<std::pair<time_point, window*>> due_;  // open windows only
+};
+
+}  // namespace mw::flow

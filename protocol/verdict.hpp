@@ -1,0 +1,65 @@
+// The verdict table (DESIGN 6): what is done with a delivery when something went wrong, as one pure function
+// over one table; first match wins, tests/unit/flow/verdict_test.cpp has a test per row. The dispatcher asks
+// it for every failed job; llm_analyzer asks it for the answers it can mend itself (repair, enlarge, shorten,
+// defaults).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "protocol/flow/job.hpp"
+
+namespace mw {
+
+enum class action : uint8_t {
+  complete,        ///< settle as done
+  dead_letter,     ///< settle with `reason` and the failure's detail
+  abandon,         ///< give back, the broker counts it
+  release,         ///< give back, uncounted
+  hold,            ///< keep under renewed lock, try again after `delay`
+  retry_now,       ///< load anew at once
+  repair,          ///< one more LLM call that shows the invalid answer
+  enlarge_output,  ///< one more LLM call with a larger output limit
+  shorten,         ///< analyse the first half, commit, go on with the rest
+  defaults,        ///< commit defaults, record the span as skipped
+};
+std::string_view to_string(action a);
+
+struct situation {
+  flow::stage at = flow::stage::load;
+  failure error;
+  uint32_t failures = 1;  ///< failures of this delivery for the same cause, this one included
+  uint32_t max_failures = 5;
+  bool healthy_for_others = false;  ///< the dependency served another job since this one began to fail
+  flow::duration held_for{};        ///< since the job first could not go on
+  flow::duration hold_limit{};
+  flow::duration missing_for{};  ///< since the conversation or message was first not found
+  flow::duration missing_limit{};
+  bool record_covers_event = false;
+  bool redis_emptied = false;  ///< run id changed, or several conversations in a row are gone
+  uint32_t crashes = 0;        ///< of actors in this delivery's handler, this one included
+  // --- only asked by llm_analyzer ---
+  bool repaired = false;
+  bool enlarged = false;
+  uint32_t fresh_messages = 0;  ///< in the call that failed
+  uint32_t calls_used = 0;
+  uint32_t max_calls = 8;
+};
+
+struct verdict {
+  action what = action::hold;
+  std::string_view reason;  ///< dead-letter reason, or why
+  std::string_view rule;    ///< the row's name, for logs and metrics
+};
+
+struct verdict_rule {
+  std::string_view name;
+  bool (*matches)(const situation&);
+  action what;
+  std::string_view reason;
+};
+
+std::span<const verdict_rule> verdict_table();
+verdict decide(const situation& s);
+
+}  // namespace mw
