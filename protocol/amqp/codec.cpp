@@ -1,5 +1,6 @@
 #include "protocol/amqp/codec.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 
@@ -159,6 +160,7 @@ std::optional<std::vector<value>> items_of(const value& compound) {
     return items;
   }
   if (!compound.is_list() && !compound.is_map()) return std::nullopt;
+  items.reserve(std::min<size_t>(compound.count, compound.data.size()));
   for (uint32_t i = 0; i < compound.count; ++i) {
     const auto item = read_value(rest);
     if (!item) return std::nullopt;
@@ -338,9 +340,9 @@ encoder& encoder::begin_section(section_code code) {
   return *this;
 }
 
-encoder& encoder::raw(std::string_view encoded_value) {
-  item();
-  out_.append(encoded_value);
+encoder& encoder::raw(std::string_view encoded, uint32_t count) {
+  if (!open_.empty()) open_.back().count += count;
+  out_.append(encoded);
   return *this;
 }
 

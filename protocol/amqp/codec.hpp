@@ -92,8 +92,8 @@ class encoder {
   encoder& end();
   /// The descriptor of a section; exactly one value must follow.
   encoder& begin_section(section_code code);
-  /// One value that is encoded already.
-  encoder& raw(std::string_view encoded_value);
+  /// Values that are encoded already: `count` of them, 1 unless said.
+  encoder& raw(std::string_view encoded, uint32_t count = 1);
 
  private:
   struct open_compound {

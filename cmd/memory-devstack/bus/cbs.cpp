@@ -1,0 +1,122 @@
+// The `$cbs` node: put-token with shared access signatures (or an opaque jwt).
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "cmd/memory-devstack/bus/requests.hpp"
+
+namespace mw::devstack {
+namespace {
+
+constexpr std::string_view sas_prefix = "SharedAccessSignature ";
+
+response refused(std::string why) {
+  return {401, std::move(why), "amqp:unauthorized-access", {}};
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      plain.push_back(text[i]);
+      continue;
+    }
+    unsigned byte = 0;
+    const char* first = text.data() + i + 1;
+    if (text.size() - i < 3 || std::from_chars(first, first + 2, byte, 16).ptr != first + 2)
+      return std::nullopt;
+    plain.push_back(static_cast<char>(byte));
+    i += 2;
+  }
+  return plain;
+}
+
+std::string signature(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+  std::array<unsigned char, EVP_MAX_MD_SIZE * 2> base64{};
+  const int n = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(size));
+  return {base64.begin(), base64.begin() + n};
+}
+
+struct sas_token {
+  std::string_view resource_encoded;
+  std::string signature;
+  std::string_view expiry_text;
+  wall_ms expiry = 0;
+};
+
+std::optional<sas_token> parse_sas(std::string_view token) {
+  if (!token.starts_with(sas_prefix)) return std::nullopt;
+  token.remove_prefix(sas_prefix.size());
+  sas_token t;
+  bool named = false;
+  while (!token.empty()) {
+    const size_t end = token.find('&');
+    const std::string_view part = token.substr(0, end);
+    token = end == std::string_view::npos ? std::string_view{} : token.substr(end + 1);
+    const std::string_view text = part.substr(std::min(part.size(), part.find('=') + 1));
+    if (part.starts_with("sr=")) t.resource_encoded = text;
+    if (part.starts_with("se=")) t.expiry_text = text;
+    if (part.starts_with("skn=")) named = !text.empty();
+    if (part.starts_with("sig=")) t.signature = percent_decode(text).value_or("");
+  }
+  int64_t seconds = 0;
+  const char* end = t.expiry_text.data() + t.expiry_text.size();
+  if (!named || t.resource_encoded.empty() || t.signature.empty() || t.expiry_text.empty() ||
+      std::from_chars(t.expiry_text.data(), end, seconds).ptr != end || seconds > 1'000'000'000'000) {
+    return std::nullopt;
+  }
+  t.expiry = seconds * 1000;
+  return t;
+}
+
+bool same_text(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+response put_token(const request& r, std::string_view sas_key, wall_ms now, granted_paths& granted) {
+  const auto refuse = [](const char* why) { return response{400, why, "amqp:not-allowed", {}}; };
+  if (r.operation != "put-token") return refuse("The only operation here is put-token.");
+  const auto name = amqp::find_key(r.properties, "name");
+  const auto type = amqp::find_key(r.properties, "type");
+  const auto token = r.body.text();
+  if (!name || !name->text() || !type || !token || token->empty())
+    return refuse("put-token needs name and type as application properties and the token as body.");
+  if (type->text() == "jwt") {
+    if (!sas_key.empty()) return refused("This bus knows shared access signatures only.");
+    granted[normal_address(*name->text())] = std::numeric_limits<wall_ms>::max();
+    return {};
+  }
+  if (type->text() != "servicebus.windows.net:sastoken") return refuse("The token's type is unknown.");
+  const auto sas = parse_sas(*token);
+  if (!sas) return refused("InvalidSignature: the token is no shared access signature.");
+  if (sas->expiry <= now) return refused("ExpiredToken: the token's life is over.");
+  const std::string signed_text = std::string{sas->resource_encoded} + "\n" + std::string{sas->expiry_text};
+  if (!sas_key.empty() && !same_text(signature(sas_key, signed_text), sas->signature))
+    return refused("InvalidSignature: the token has an invalid signature.");
+  const auto resource = percent_decode(sas->resource_encoded);
+  if (!resource || !may_use({{normal_address(*resource), sas->expiry}}, *name->text(), now))
+    return refused("InvalidAudience: the token's resource does not cover the name.");
+  granted[normal_address(*name->text())] = sas->expiry;
+  return {};
+}
+
+bool may_use(const granted_paths& granted, std::string_view address, wall_ms now) {
+  const std::string wanted = normal_address(address);
+  for (const auto& [path, until] : granted) {
+    if (until <= now || !wanted.starts_with(path)) continue;
+    if (path.empty() || wanted.size() == path.size() || wanted[path.size()] == '/') return true;
+  }
+  return false;
+}
+
+}  // namespace mw::devstack
