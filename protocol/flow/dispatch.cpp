@@ -35,6 +35,7 @@ void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
     return;
   }
   ledger_.emplace(a.sequence_number, ledger_entry{l, a.delivery_count});
+  if (const auto told = remembered_.extract(a.sequence_number)) return settle(told.mapped());
   if (draining_) return settle({a.sequence_number, action::release, "shutdown", {}});
   if (join_held_job(a)) return;
   const size_t before = windows_.size();
@@ -45,6 +46,25 @@ void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
   if (ledger_.size() * 10 > room_cap() * 9)
     for (const window* w : windows_.close_oldest(1, now)) became_ready(w);
   pump(now);
+}
+
+void dispatch::arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why) {
+  if (outstanding_credit_ > 0) --outstanding_credit_;
+  ledger_.insert_or_assign(sequence_number, ledger_entry{l, 0});
+  situation s;
+  s.at = stage::intake;
+  s.error = why;
+  const verdict v = decide(s);
+  settle({sequence_number, v.what, std::string{v.reason}, why.detail});
+}
+
+void dispatch::settlement_failed(int64_t sequence_number) {
+  constexpr size_t most = 10'000;
+  auto node = settling_.extract(sequence_number);
+  ledger_.erase(sequence_number);
+  if (!node) return;
+  if (remembered_.size() >= most) remembered_.erase(remembered_.begin());
+  remembered_.insert_or_assign(sequence_number, std::move(node.mapped()));
 }
 
 // A job that waits for a dependency reads the conversation anew when it goes on: a newer event joins it.

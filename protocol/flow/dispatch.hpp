@@ -91,12 +91,16 @@ class dispatch {
 
   // --- receiver ---
   void arrived(const arrival& a, const lock& l, time_point now);
+  /// An event that cannot be read: dead-lettered through the ledger like any other.
+  void arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why);
   /// The broker answered a settlement. `again` where the delivery is still ours and the settlement must be
   /// repeated.
   void settled(int64_t sequence_number);
   /// The lock is gone: the delivery comes back by itself; its window or job goes on and finds the watermark
   /// then.
   void lock_lost(int64_t sequence_number);
+  /// The settlement could not be told: it is repeated when the delivery comes back.
+  void settlement_failed(int64_t sequence_number);
   /// A new connection: everything unsettled is to be adopted, and settlements without an answer are repeated.
   std::vector<std::pair<int64_t, lock>> unsettled() const;
   void repeat_settlements();
@@ -188,6 +192,7 @@ class dispatch {
   std::array<breaker, 5> breakers_;
   std::unordered_map<int64_t, ledger_entry> ledger_;
   std::unordered_map<int64_t, settlement> settling_;
+  std::map<int64_t, settlement> remembered_;              // verdicts the broker could not be told; bounded
   std::unordered_map<uint64_t, job> jobs_;
   std::unordered_map<std::string, uint64_t> active_;  // session key -> job
   std::multimap<time_point, uint64_t> held_;          // by retry time

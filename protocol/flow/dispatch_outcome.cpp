@@ -202,7 +202,13 @@ void dispatch::made_progress() {
 }
 
 void dispatch::probed(dependency d, bool well, time_point now) {
-  if (well) dependency_well(d, now);
+  if (well) {
+    dependency_well(d, now);
+  } else if (!breaker_of(d).is_open()) {
+    breaker_mut(d).force_open(now);
+    port_.note(note::breaker_opened, {nullptr, nullptr, {}, "probe", d, {}});
+    update_intake(now);
+  }
   pump(now);
 }
 
