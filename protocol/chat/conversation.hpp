@@ -2,7 +2,7 @@
 // "Conversation"). Reading is tolerant: unknown fields are ignored; content may be a string, null, or an
 // array of
 // {"type":"text","text"} parts (joined by a newline, other part types ignored). The order of messages is the
-// truth.
+// truth; of several equal keys in one object the last counts (as in the application's own parser).
 #pragma once
 
 #include <optional>
@@ -30,13 +30,23 @@ struct conversation {
   std::string title;  ///< empty where null
   std::optional<wall_time> last_activity;
   std::vector<message> messages;
+  std::optional<wall_time> created_at;
 };
 
+std::string_view to_string(role r);
+/// "system" | "user" | "assistant" | "tool"; also "developer" (system) and "function" (tool).
+std::optional<role> role_from(std::string_view name);
+
+/// "session:{sessionId}"
 std::string redis_key(std::string_view session_id);
 
-/// errc::conversation_malformed: not JSON, nested deeper than simdjson reads, no userId, messages absent or
+/// errc::conversation_malformed: not JSON, nested deeper than 1,024 levels, no userId, messages absent or
 /// not an array, a message that is not an object or has an unknown role. detail names the place, never the
-/// text.
+/// text. A message without messageId or timestamp has an empty one.
 result<conversation> parse_conversation(std::string_view json);
+
+/// The document as the chat application stores it (made by the devstack's publisher): an empty title is null,
+/// createdAt and lastActivity are left out where unknown.
+std::string write_conversation(const conversation& c);
 
 }  // namespace mw::chat

@@ -1,9 +1,12 @@
 // What of a conversation is new (DESIGN 3, "Watermark" and "Which message an event means"; DESIGN 5 for
 // forgotten messages). Pure: called by session_loader with the loaded conversation and the stored record's
 // positions. A watermark's position decides when its message is still in the conversation; otherwise messages
-// with a later timestamp are new, and equal or missing timestamps count as covered.
+// with a later timestamp are new, and equal or missing timestamps count as covered. Timestamps are compared
+// as instants; an unreadable one counts as missing. Message ids are compared as bytes, an empty id is never
+// found.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -13,6 +16,10 @@
 #include "protocol/chat/conversation.hpp"
 
 namespace mw::chat {
+
+/// Added to forgotten_before: how far the clocks of the chat application and of the forgetting side may
+/// differ.
+inline constexpr std::chrono::minutes forget_skew{2};
 
 /// The last analysed message of a session.
 struct watermark {
@@ -28,25 +35,38 @@ struct message_span {
 };
 
 struct cut_request {
-  std::string_view chat_message_id;  ///< of the newest event covered by the job
-  std::optional<watermark> through;  ///< stored watermark; nullopt: nothing analysed yet
-  std::vector<message_span> retry;   ///< skipped spans that enter again
-  std::string_view
-      forgotten_before;  ///< ISO instant or empty; at or before it (or no timestamp): never again
+  std::string_view chat_message_id;   ///< of the newest event covered by the job
+  std::optional<watermark> through;   ///< stored watermark; nullopt: nothing analysed yet
+  std::vector<message_span> retry;    ///< skipped spans that enter again
+  std::string_view forgotten_before;  ///< ISO instant or empty; messages up to it plus forget_skew, and those
+                                      ///< without timestamp, are never fresh; unreadable: nothing is fresh
+  std::optional<wall_time>
+      completed_at;  ///< the event's; tells which messages came later (see cut::moved_on)
 };
 
 struct cut {
-  std::vector<size_t>
-      fresh;  ///< indexes of new user and assistant messages with text, ascending (incl. retried)
-  size_t through_index =
-      0;  ///< index of the last message covered when `fresh` is analysed: the event's message or later
+  /// Indexes of new user and assistant messages with text, ascending (incl. retried).
+  std::vector<size_t> fresh;
+  /// Index of the last message covered when `fresh` is analysed: the conversation's last. 0 where the
+  /// conversation is empty.
+  size_t through_index = 0;
   bool user_spoke = false;   ///< at least one fresh message is the user's
   bool event_found = false;  ///< the event's message is in the conversation
-  bool moved_on = false;  ///< event's message not found, but later user messages exist: analyse what is there
+  /// The event's message is not there, but the user has written since (after completed_at; where that is
+  /// unknown: a fresh user message exists): analyse what is there, waiting for the message is in vain.
+  bool moved_on = false;
+  /// through_index lies beyond the stored watermark. False: only retried messages (or nothing) are fresh, the
+  /// watermark must stay where it is.
+  bool advances = false;
 };
 
 /// Index of the last message whose id equals `chat_message_id` or starts with it + '_'.
 std::optional<size_t> find_event_message(const conversation& c, std::string_view chat_message_id);
+
+/// The watermark that says "analysed up to and including c.messages[index]" (must exist). Where that message
+/// has no readable timestamp, the latest one before it is taken, so that a trimmed conversation stays
+/// decidable.
+watermark watermark_at(const conversation& c, size_t index);
 
 /// All messages up to the conversation's end are taken (a newer event of the window may not have arrived
 /// yet).

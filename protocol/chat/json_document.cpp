@@ -1,0 +1,84 @@
+#include "protocol/chat/json_document.hpp"
+
+#include <cstdint>
+
+namespace mw::chat {
+namespace {
+
+constexpr size_t keep_at_most = 2u << 20;  // bytes of text whose parser buffers stay allocated
+
+simdjson::dom::parser& parser() {
+  thread_local simdjson::dom::parser p;
+  return p;
+}
+
+/// The code unit of a "\uXXXX" at `i`, or -1.
+int32_t unit_at(std::string_view s, size_t i) {
+  if (s.size() < i + 6 || s[i] != '\\' || s[i + 1] != 'u') return -1;
+  int32_t unit = 0;
+  for (size_t k = i + 2; k < i + 6; ++k) {
+    const char c = s[k];
+    int32_t digit = 0;
+    if (c >= '0' && c <= '9')
+      digit = c - '0';
+    else if (c >= 'a' && c <= 'f')
+      digit = c - 'a' + 10;
+    else if (c >= 'A' && c <= 'F')
+      digit = c - 'A' + 10;
+    else
+      return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+bool is_high(int32_t unit) {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+bool is_low(int32_t unit) {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
+
+bool has_lone_surrogate(std::string_view s) {
+  for (size_t i = s.find("\\u"); i != std::string_view::npos; i = s.find("\\u", i)) {
+    const int32_t unit = unit_at(s, i);
+    if (is_high(unit) && is_low(unit_at(s, i + 6))) {
+      i += 12;
+      continue;
+    }
+    if (is_high(unit) || is_low(unit)) return true;
+    i += 2;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string repair_surrogates(std::string_view json) {
+  std::string out{json};
+  for (size_t i = out.find('\\'); i != std::string::npos; i = out.find('\\', i)) {
+    const int32_t unit = unit_at(out, i);
+    if (is_high(unit) && is_low(unit_at(out, i + 6))) {
+      i += 12;
+      continue;
+    }
+    if (is_high(unit) || is_low(unit)) out.replace(i + 2, 4, "fffd");
+    i += 2;  // an escaped backslash must not be taken for the start of the next escape
+  }
+  return out;
+}
+
+json_document::json_document(std::string_view json) {
+  if (json.starts_with("\xEF\xBB\xBF")) json.remove_prefix(3);
+  // simdjson either fails on a lone surrogate or lets it through as invalid UTF-8: it must not see one.
+  if (has_lone_surrogate(json))
+    error_ = parser().parse(repair_surrogates(json)).get(root_);
+  else
+    error_ = parser().parse(json.data(), json.size(), true).get(root_);
+}
+
+json_document::~json_document() {
+  if (parser().capacity() > keep_at_most) parser() = simdjson::dom::parser{};
+}
+
+}  // namespace mw::chat

@@ -1,0 +1,41 @@
+// Reads one JSON text with this thread's reused simdjson parser; private to protocol/chat. Only one document
+// per thread may be alive, its elements are views into it. Lone UTF-16 surrogates in escapes (Python writes
+// them as they come) are read as U+FFFD instead of failing the whole text. Nesting deeper than 1,024 levels
+// is an error, never a crash. The parser's buffers are kept for the next text unless this one was large.
+#pragma once
+
+#include <simdjson.h>
+
+#include <string>
+#include <string_view>
+
+namespace mw::chat {
+
+class json_document {
+ public:
+  /// `json` is copied into the parser's own padded buffer; it may go away afterwards.
+  explicit json_document(std::string_view json);
+  ~json_document();
+  json_document(const json_document&) = delete;
+  json_document& operator=(const json_document&) = delete;
+
+  /// nullptr, or what is wrong, in words without any piece of the text.
+  const char* error() const { return error_ ? simdjson::error_message(error_) : nullptr; }
+  simdjson::dom::element root() const { return root_; }
+
+ private:
+  simdjson::error_code error_ = simdjson::SUCCESS;
+  simdjson::dom::element root_;
+};
+
+/// Replaces the escapes of surrogates that have no partner by \ufffd; everything else is left as it is.
+std::string repair_surrogates(std::string_view json);
+
+/// The text of a string value; empty for every other type.
+inline std::string_view text_or_empty(const simdjson::dom::element& e) {
+  std::string_view text;
+  if (e.get(text) != simdjson::SUCCESS) return {};
+  return text;
+}
+
+}  // namespace mw::chat

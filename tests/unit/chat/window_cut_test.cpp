@@ -1,0 +1,309 @@
+#include "protocol/chat/window_cut.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+using namespace mw::chat;
+using indexes = std::vector<size_t>;
+
+namespace {
+
+/// "2026-01-01T10:MM:00+00:00"
+std::string at(int minute) {
+  return mw::format_iso_time(*mw::parse_iso_time("2026-01-01T10:00:00Z") + std::chrono::minutes{minute});
+}
+
+message user(std::string id, std::string when, std::string text = "hi") {
+  return {std::move(id), role::user, std::move(text), std::move(when)};
+}
+message assistant(std::string id, std::string when, std::string text = "hello") {
+  return {std::move(id), role::assistant, std::move(text), std::move(when)};
+}
+
+watermark mark(std::string_view id, int minute) {
+  return {std::string{id}, at(minute)};
+}
+
+/// Turns `first` to `last` as the chat application stores them: both messages of a turn share one timestamp.
+conversation turns(int first, int last) {
+  conversation c;
+  for (int i = first; i <= last; ++i) {
+    c.messages.push_back(user(fmt::format("{}_user", i), at(i)));
+    c.messages.push_back(assistant(fmt::format("{}_assistant", i), at(i)));
+  }
+  return c;
+}
+
+cut_request event(std::string_view id) {
+  cut_request r;
+  r.chat_message_id = id;
+  return r;
+}
+
+cut_request event_after(std::string_view id, std::string mark, int minute) {
+  auto r = event(id);
+  r.through = watermark{std::move(mark), at(minute)};
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("event's message: the last one of the turn is meant, never that of a longer id") {
+  conversation c;
+  c.messages = {{"12_system", role::system, "s", at(1)},
+                user("12_user", at(1)),
+                assistant("12_assistant", at(1)),
+                user("123_user", at(2)),
+                user("1_2", at(3)),
+                user("12", at(4)),
+                user("12x", at(5))};
+  CHECK(find_event_message(c, "12") == 5);
+  c.messages.resize(5);
+  CHECK(find_event_message(c, "12") == 2);
+  CHECK(find_event_message(c, "123") == 3);
+  CHECK(find_event_message(c, "1") == 4);
+  CHECK_FALSE(find_event_message(c, "124"));
+  CHECK_FALSE(find_event_message(c, ""));
+  CHECK_FALSE(find_event_message(c, "2_user"));
+  CHECK(find_event_message(c, "12_user") == 1);
+  CHECK_FALSE(find_event_message(conversation{}, "12"));
+}
+
+TEST_CASE("cut: a conversation never analysed is new as a whole, without system and tool messages") {
+  conversation c;
+  c.messages = {{"1_system", role::system, "profile: likes tea", at(1)},
+                user("1_user", at(1)),
+                {"1_tool", role::tool, "result", at(1)},
+                assistant("1_assistant", at(1))};
+  const auto out = cut_new(c, event("1"));
+  CHECK(out.fresh == indexes{1, 3});
+  CHECK(out.through_index == 3);
+  CHECK(out.event_found);
+  CHECK(out.user_spoke);
+  CHECK(out.advances);
+  CHECK_FALSE(out.moved_on);
+}
+
+TEST_CASE("cut: messages after the watermark are new, up to the conversation's end, beyond the event") {
+  const auto c = turns(1, 4);
+  const auto out = cut_new(c, event_after("3", "2_assistant", 2));
+  CHECK(out.fresh == indexes{4, 5, 6, 7});
+  CHECK(out.through_index == 7);
+  CHECK(out.event_found);
+}
+
+TEST_CASE("cut: position beats time: equal, earlier and missing timestamps after the watermark are new") {
+  conversation c;
+  c.messages = {user("1_user", at(5)), assistant("1_assistant", at(5)), user("2_user", at(5)),
+                user("3_user", at(1)), user("4_user", "")};
+  CHECK(cut_new(c, event_after("4", "1_assistant", 5)).fresh == indexes{2, 3, 4});
+  CHECK(cut_new(c, event_after("4", "1_user", 5)).fresh == indexes{1, 2, 3, 4});
+}
+
+TEST_CASE("cut: nothing is new when the watermark is the last message") {
+  const auto out = cut_new(turns(1, 2), event_after("2", "2_assistant", 2));
+  CHECK(out.fresh.empty());
+  CHECK_FALSE(out.user_spoke);
+  CHECK_FALSE(out.advances);
+  CHECK(out.event_found);
+}
+
+TEST_CASE("cut: only the assistant spoke: fresh, but not the user") {
+  const auto out = cut_new(turns(1, 2), event_after("2", "2_user", 2));
+  CHECK(out.fresh == indexes{3});
+  CHECK_FALSE(out.user_spoke);
+  CHECK(out.advances);
+}
+
+TEST_CASE("cut: watermark trimmed away: later timestamps are new, equal or missing ones are covered") {
+  auto c = turns(5, 8);
+  CHECK(cut_new(c, event_after("8", "2_assistant", 2)).fresh == indexes{0, 1, 2, 3, 4, 5, 6, 7});
+  CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5, 6, 7});
+  c.messages[6].timestamp.clear();
+  c.messages[7].timestamp = std::string{"tomorrow"};
+  CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5});
+}
+
+TEST_CASE("cut: watermark gone and without time: everything counts as covered") {
+  auto request = event("3");
+  request.through = watermark{"gone", ""};
+  const auto out = cut_new(turns(1, 3), request);
+  CHECK(out.fresh.empty());
+  CHECK_FALSE(out.advances);
+}
+
+TEST_CASE("cut: timestamps are compared as instants, not as text") {
+  conversation c;
+  c.messages = {user("1_user", "2026-01-01T12:00:00+02:00"), user("2_user", "2026-01-01T10:00:00.000001Z"),
+                user("3_user", "2026-01-01T09:59:59.999999")};
+  auto request = event("2");
+  request.through = watermark{"gone", "2026-01-01T10:00:00Z"};
+  CHECK(cut_new(c, request).fresh == indexes{1});
+}
+
+TEST_CASE("cut: an edited conversation: the answer made again is new, what was covered stays covered") {
+  conversation c = turns(1, 2);
+  c.messages[3] = assistant("2b_assistant", at(9));
+  const auto out = cut_new(c, event_after("2b", "2_assistant", 2));
+  CHECK(out.fresh == indexes{3});
+  CHECK_FALSE(out.user_spoke);
+  // The user's edited message under a new id is new with it.
+  c.messages[2] = user("2b_user", at(9));
+  CHECK(cut_new(c, event_after("2b", "2_assistant", 2)).fresh == indexes{2, 3});
+}
+
+TEST_CASE("cut: a session begun anew under the same id after its time to live is new as a whole") {
+  const auto c = turns(30, 31);
+  const auto out = cut_new(c, event_after("31", "9_assistant", 9));
+  CHECK(out.fresh == indexes{0, 1, 2, 3});
+  CHECK(out.user_spoke);
+}
+
+TEST_CASE("cut: messages with an empty id are never taken for the watermark's") {
+  conversation c;
+  c.messages = {user("", at(1)), user("", at(2)), user("", at(3))};
+  auto request = event("x");
+  request.through = mark("", 1);
+  CHECK(cut_new(c, request).fresh == indexes{1, 2});
+}
+
+TEST_CASE("cut: of equal ids the one with the watermark's timestamp is meant, else the first") {
+  conversation c;
+  c.messages = {user("1_user", at(1)), user("1_user", at(2)), user("1_user", at(3))};
+  CHECK(cut_new(c, event_after("1", "1_user", 2)).fresh == indexes{2});
+  CHECK(cut_new(c, event_after("1", "1_user", 7)).fresh == indexes{1, 2});
+}
+
+TEST_CASE("cut: messages without text are never fresh, but are passed over by the watermark") {
+  conversation c;
+  c.messages = {user("1_user", at(1), ""), user("2_user", at(2), " \n\t"),
+                assistant("2_assistant", at(2), "")};
+  const auto out = cut_new(c, event("2"));
+  CHECK(out.fresh.empty());
+  CHECK_FALSE(out.user_spoke);
+  CHECK(out.through_index == 2);
+  CHECK(out.advances);
+}
+
+TEST_CASE("cut: an empty conversation has nothing") {
+  const auto out = cut_new(conversation{}, event("1"));
+  CHECK(out.fresh.empty());
+  CHECK_FALSE(out.event_found);
+  CHECK_FALSE(out.moved_on);
+  CHECK_FALSE(out.advances);
+}
+
+TEST_CASE("cut: forgotten messages never come back, with a margin for skew, and none without timestamp") {
+  auto c = turns(1, 6);
+  c.messages[10].timestamp.clear();
+  auto request = event("6");
+  const std::string before = at(2);
+  request.forgotten_before = before;
+  static_assert(forget_skew == std::chrono::minutes{2});
+  CHECK(cut_new(c, request).fresh == indexes{8, 9, 11});  // minute 4 is the last inside the margin
+  request.through = mark("5_assistant", 5);
+  CHECK(cut_new(c, request).fresh == indexes{11});
+}
+
+TEST_CASE("cut: an unreadable forgotten_before lets nothing through") {
+  auto request = event("3");
+  request.forgotten_before = "some day";
+  const auto out = cut_new(turns(1, 3), request);
+  CHECK(out.fresh.empty());
+  CHECK(out.through_index == 5);
+}
+
+TEST_CASE("cut: a skipped span enters again beside what is new, without gaps filled") {
+  const auto c = turns(1, 5);
+  auto request = event_after("5", "4_assistant", 4);
+  request.retry = {{mark("1_assistant", 1), mark("2_user", 2)}, {mark("3_user", 3), mark("3_user", 3)}};
+  const auto out = cut_new(c, request);
+  CHECK(out.fresh == indexes{1, 2, 4, 8, 9});
+  CHECK(out.advances);
+  CHECK(out.through_index == 9);
+}
+
+TEST_CASE("cut: only retried messages: the watermark does not advance") {
+  const auto c = turns(1, 3);
+  auto request = event_after("3", "3_assistant", 3);
+  request.retry = {{mark("2_user", 2), mark("2_assistant", 2)}};
+  const auto out = cut_new(c, request);
+  CHECK(out.fresh == indexes{2, 3});
+  CHECK(out.user_spoke);
+  CHECK_FALSE(out.advances);
+}
+
+TEST_CASE("cut: a span whose ends were trimmed away is found by time; forgotten messages stay out of it") {
+  const auto c = turns(4, 8);
+  auto request = event_after("8", "8_assistant", 8);
+  request.retry = {{mark("1_user", 1), mark("5_user", 5)}};
+  CHECK(cut_new(c, request).fresh == indexes{0, 1, 2});
+  request.retry = {{mark("gone", 6), mark("also gone", 7)}};
+  CHECK(cut_new(c, request).fresh == indexes{4, 5, 6, 7});
+  request.retry = {{mark("gone", 1), mark("also gone", 3)}};
+  CHECK(cut_new(c, request).fresh.empty());
+  request.retry = {{watermark{"gone", ""}, mark("also gone", 30)}};
+  CHECK(cut_new(c, request).fresh.empty());
+  request.retry = {{mark("4_user", 4), mark("8_assistant", 8)}};
+  const std::string before = at(5);
+  request.forgotten_before = before;
+  CHECK(cut_new(c, request).fresh == indexes{8, 9});
+}
+
+TEST_CASE("cut: the conversation moved on when the user wrote after the missing event's time") {
+  const auto c = turns(1, 4);
+  auto request = event_after("3x", "2_assistant", 2);
+  request.completed_at = mw::parse_iso_time(at(3));
+  auto out = cut_new(c, request);
+  CHECK_FALSE(out.event_found);
+  CHECK(out.moved_on);
+  CHECK(out.fresh == indexes{4, 5, 6, 7});
+  // Still to come: turn 5 is not in this copy yet, though turns 3 and 4 are new.
+  request.completed_at = mw::parse_iso_time(at(5));
+  out = cut_new(c, request);
+  CHECK_FALSE(out.moved_on);
+  CHECK(out.user_spoke);
+  // All of it analysed already.
+  request = event_after("3x", "4_assistant", 4);
+  request.completed_at = mw::parse_iso_time(at(3));
+  out = cut_new(c, request);
+  CHECK(out.moved_on);
+  CHECK_FALSE(out.user_spoke);
+}
+
+TEST_CASE("cut: without completedAt a fresh user message shows that the conversation moved on") {
+  const auto c = turns(1, 4);
+  CHECK(cut_new(c, event_after("3x", "2_assistant", 2)).moved_on);
+  CHECK_FALSE(cut_new(c, event_after("3x", "4_user", 4)).moved_on);
+  CHECK_FALSE(cut_new(c, event_after("3", "2_assistant", 2)).moved_on);
+}
+
+TEST_CASE("watermark: taken from a message without timestamp it carries the latest time before it") {
+  auto c = turns(1, 3);
+  CHECK(watermark_at(c, 3) == mark("2_assistant", 2));
+  c.messages[5].timestamp = std::string{"soon"};
+  c.messages[4].timestamp.clear();
+  CHECK(watermark_at(c, 5) == mark("3_assistant", 2));
+  for (auto& m : c.messages) m.timestamp.clear();
+  CHECK(watermark_at(c, 5) == watermark{"3_assistant", ""});
+}
+
+TEST_CASE("covers: positions decide where both are there, times where not") {
+  const auto c = turns(1, 3);
+  const watermark first = mark("1_user", 1);
+  const watermark last = mark("3_user", 3);
+  CHECK(covers(c, last, first));
+  CHECK(covers(c, last, last));
+  CHECK_FALSE(covers(c, first, last));
+  CHECK_FALSE(covers(c, first, mark("1_assistant", 1)));  // same time, later position
+  CHECK(covers(c, mark("gone", 3), last));
+  CHECK_FALSE(covers(c, mark("gone", 2), last));
+  CHECK(covers(c, last, mark("gone", 3)));
+  CHECK_FALSE(covers(c, last, mark("gone", 4)));
+  CHECK(covers(c, last, watermark{"gone", ""}));
+  CHECK(covers(c, watermark{"gone", ""}, last));
+  CHECK(covers(conversation{}, first, first));
+}
