@@ -1,8 +1,10 @@
 // A small HTTP/1.1 server (civetweb) for the admin port, the Memory API and the devstack's LLM: one handler
-// gets every request, on one of `threads` threads (a keep-alive connection holds a thread). Limits are
-// enforced before the handler: body size (413), a missing length on a body (411). An exception from the
-// handler becomes a 500 with a JSON problem body. Errors at start (port taken, bad address) come back as
-// errc::misconfigured naming address and port.
+// gets every request, on one of `threads` threads. A connection holds its thread while it is kept alive, so
+// give at least as many threads as the clients open connections; once all threads are held, every answer
+// closes its connection, so that waiting connections get their turn. Limits are enforced before the handler:
+// body size (413), POST/PUT/PATCH without a length, or any chunked body (411), bad percent-coding (400). An
+// exception from the handler becomes a 500 with a JSON problem body. Errors at start (port taken, bad
+// address) come back as errc::misconfigured naming address and port.
 #pragma once
 
 #include <chrono>
@@ -21,6 +23,8 @@ namespace mw::http {
 struct server_request {
   std::string method;
   std::string path;                                          ///< percent-decoded, without the query
+  std::vector<std::string> segments;                         ///< the path's parts between slashes, each
+                                                             ///< decoded (%2F stays inside its segment)
   std::string query;                                         ///< raw, without '?'
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string body;
@@ -47,14 +51,20 @@ struct server_options {
   uint16_t port = 0;  ///< 0: the system picks one; ask port()
   unsigned threads = 8;
   size_t max_body_bytes = 8u << 20;
-  std::chrono::milliseconds keep_alive{30'000};
+  std::chrono::milliseconds keep_alive{30'000};       ///< an idle connection is closed after this
+  std::chrono::milliseconds request_timeout{30'000};  ///< for a request to arrive and an answer to be taken
+  /// Told the what() of an exception that left the handler, on the handler's thread; the client sees none of
+  /// it.
+  std::function<void(std::string_view)> on_handler_error;
 };
 
 class server {
  public:
   using handler = std::function<server_response(const server_request&)>;
   static result<std::unique_ptr<server>> start(const server_options& options, handler h);
-  ~server();  ///< stops accepting, waits for running handlers
+  ~server();  ///< stops accepting, waits for running handlers; must not run inside a handler
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
   uint16_t port() const;
 
  private:
