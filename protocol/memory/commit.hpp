@@ -13,6 +13,7 @@ struct commit {
   std::string session_id;
   uint64_t epoch = 0;            ///< profile epoch at load
   bool profile_existed = false;  ///< a profile document existed at load (vanished since: counts as forgotten)
+  std::string forgotten_before;  ///< memory::forgotten_before(profile, session) at load (forget.hpp)
   std::optional<watermark> base;  ///< record's watermark at load; nullopt: there was no record
   watermark through;              ///< last message this analysis covers
   std::vector<watermark> span;    ///< the messages after base up to and including through, in order
@@ -39,6 +40,7 @@ enum class commit_outcome : uint8_t {
   forgotten,  ///< another epoch, or the profile vanished: dropped, deliveries are completed
 };
 std::string_view to_string(commit_outcome o);
+std::optional<commit_outcome> commit_outcome_from(std::string_view name);
 
 struct profile_change {
   profile next;
@@ -48,9 +50,12 @@ struct profile_change {
 };
 
 /// Applies the operations whose evidence lies after both the record's watermark and applied[session] (or in a
-/// retried span), merges duplicates (case and space folded), caps lists (max_items each) and items
-/// (max_item_bytes), sets applied[session], never backwards. `current` may be an empty profile with no etag.
-profile_change apply_to_profile(const profile& current, const commit& c, std::string_view now);
+/// retried span that `stored`, the current record, still lists; without `stored` the commit's word is taken),
+/// merges duplicates (case and space folded), caps lists (max_items each) and items (max_item_bytes), sets
+/// applied[session], never backwards. A full list drops the new item, never an old one. `current` may be an
+/// empty profile with no etag.
+profile_change apply_to_profile(const profile& current, const commit& c, std::string_view now,
+                                const record* stored = nullptr);
 
 struct record_change {
   commit_outcome outcome = commit_outcome::stored;
@@ -58,14 +63,26 @@ struct record_change {
 };
 
 /// The record rule of DESIGN 4: stored through >= ours: covered; base <= stored < ours: written over; stored
-/// < base or gone though it existed: reload. Lower-epoch records count as absent.
+/// < base or gone though it existed: reload. Lower-epoch records count as absent. Without a base, a stored
+/// record whose watermark is not in our span is never written over (reload): it knows what we never read.
 record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now);
 
-/// nullopt: go on; else `forgotten` (another epoch, or a profile that existed at load is gone).
+/// nullopt: go on. `forgotten`: another epoch, or a profile that existed at load is gone. `reload`: this
+/// session was forgotten after the load (commit.forgotten_before is older than the profile's mark).
 std::optional<commit_outcome> check_epoch(const std::optional<profile>& current, const commit& c);
+
+/// A record counts as absent where its epoch is below the profile's.
+bool visible(const record& r, const std::optional<profile>& user);
+
+/// Whether a summary that an analysis made is stored in this record (not empty, default or placeholder).
+bool has_summary(const record& r);
 
 inline constexpr size_t max_items = 100;
 inline constexpr size_t max_item_bytes = 500;
 inline constexpr size_t max_origins = category_count * max_items;
+/// Sessions in profile.applied. It matters only until the record's own watermark has followed.
+inline constexpr size_t max_applied = 100;
+inline constexpr size_t max_skipped = 50;
+inline constexpr size_t max_forgotten = 1000;
 
 }  // namespace mw::memory

@@ -51,7 +51,7 @@ struct operation {
   watermark evidence;    ///< the user's message
 };
 
-/// Where a list item came from.
+/// Where a list item came from: one for each session that said it.
 struct item_origin {
   category in = category::knowledge;
   std::string item;
@@ -103,6 +103,8 @@ struct usage {
 };
 
 enum class record_status : uint8_t { ok, defaults, rejected };
+std::string_view to_string(record_status s);
+std::optional<record_status> record_status_from(std::string_view name);
 
 struct record {
   std::string user_id;

@@ -1,0 +1,259 @@
+#include "protocol/memory/documents_json.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace mw::memory {
+namespace {
+
+/// The `worker` property is JSON text inside a string. Reading it with the same complaint sink.
+template <class Read>
+void read_worker(const json_fields& fields, Read&& read) {
+  const std::string text = fields.text("worker");
+  if (text.empty()) return;
+  const auto done = json_fields::parse(text, "worker", read);
+  if (!done) fields.complain("worker", done.error().detail);
+}
+
+std::string record_worker(const record& r) {
+  std::string text;
+  json_writer out{text};
+  out.begin_object().field("v", 1).field("epoch", r.epoch);
+  if (r.through) {
+    out.key("through");
+    write_watermark(out, *r.through);
+  }
+  out.field("status", to_string(r.status));
+  if (!r.skipped.empty()) {
+    out.key("skipped").begin_array();
+    for (const skipped_span& s : r.skipped) write_skipped(out, s);
+    out.end_array();
+  }
+  if (!r.model.empty()) out.field("model", r.model);
+  out.key("usage");
+  write_usage(out, r.used);
+  out.end_object();
+  return text;
+}
+
+void read_record_worker(const json_fields& w, record& r) {
+  r.epoch = w.number("epoch");
+  if (const auto through = w.object("through")) r.through = read_watermark(*through);
+  const std::string status = w.text("status");
+  const auto known = record_status_from(status);
+  if (!status.empty() && !known) w.complain("status", "is not ok, defaults or rejected");
+  r.status = known.value_or(record_status::ok);
+  w.each("skipped", [&](const json_fields& s) { r.skipped.push_back(read_skipped(s)); });
+  r.model = w.text("model");
+  if (const auto u = w.object("usage")) r.used = read_usage(*u);
+}
+
+std::string profile_worker(const profile& p) {
+  std::string text;
+  json_writer out{text};
+  out.begin_object().field("v", 1).field("epoch", p.epoch).field("revision", p.revision);
+  if (!p.forgotten_before.empty()) out.field("forgotten_before", p.forgotten_before);
+  if (!p.applied.empty()) {
+    out.key("applied").begin_object();
+    for (const auto& [session, through] : p.applied) {
+      out.key(session);
+      write_watermark(out, through);
+    }
+    out.end_object();
+  }
+  if (!p.origins.empty()) {
+    out.key("origins").begin_array();
+    for (const item_origin& o : p.origins)
+      out.begin_object()
+          .field("in", to_string(o.in))
+          .field("item", o.item)
+          .field("session", o.session_id)
+          .field("message", o.message_id)
+          .field("time", o.time)
+          .end_object();
+    out.end_array();
+  }
+  if (!p.last_operations.empty()) {
+    out.key("last_operations").begin_array();
+    for (const operation& op : p.last_operations) write_operation(out, op);
+    out.end_array();
+  }
+  if (!p.forgotten.empty()) {
+    out.key("forgotten").begin_array();
+    for (const forgotten_mark& m : p.forgotten)
+      out.begin_object().field("hash", m.hash).field("time", m.time).end_object();
+    out.end_array();
+  }
+  out.end_object();
+  return text;
+}
+
+category read_category(const json_fields& f, std::string_view name) {
+  const auto known = category_from(f.required_text(name));
+  if (!known) f.complain(name, "is not one of the nine categories");
+  return known.value_or(category::knowledge);
+}
+
+void read_profile_worker(const json_fields& w, profile& p) {
+  p.epoch = w.number("epoch");
+  p.revision = w.number("revision");
+  p.forgotten_before = w.text("forgotten_before");
+  w.each_key("applied", [&](std::string_view session, const json_fields& f) {
+    p.applied.emplace(session, read_watermark(f));
+  });
+  w.each("origins", [&](const json_fields& f) {
+    p.origins.push_back(
+        {read_category(f, "in"), f.text("item"), f.text("session"), f.text("message"), f.text("time")});
+  });
+  w.each("last_operations", [&](const json_fields& f) { p.last_operations.push_back(read_operation(f)); });
+  w.each("forgotten", [&](const json_fields& f) {
+    p.forgotten.push_back({f.required_text("hash"), f.text("time")});
+  });
+}
+
+}  // namespace
+
+watermark read_watermark(const json_fields& fields) {
+  return {fields.text("id"), fields.text("timestamp")};
+}
+void write_watermark(json_writer& out, const watermark& w) {
+  out.begin_object().field("id", w.id).field("timestamp", w.timestamp).end_object();
+}
+
+skipped_span read_skipped(const json_fields& f) {
+  skipped_span s;
+  if (const auto from = f.object("from")) s.from = read_watermark(*from);
+  if (const auto to = f.object("to")) s.to = read_watermark(*to);
+  s.reason = f.text("reason");
+  s.attempts = static_cast<uint32_t>(f.number("attempts"));
+  return s;
+}
+void write_skipped(json_writer& out, const skipped_span& s) {
+  out.begin_object().key("from");
+  write_watermark(out, s.from);
+  out.key("to");
+  write_watermark(out, s.to);
+  out.field("reason", s.reason).field("attempts", s.attempts).end_object();
+}
+
+usage read_usage(const json_fields& f) {
+  return {f.number("prompt_tokens"), f.number("completion_tokens"), f.number("cached_tokens"),
+          f.number("reasoning_tokens"), static_cast<uint32_t>(f.number("calls"))};
+}
+void write_usage(json_writer& out, const usage& u) {
+  out.begin_object()
+      .field("prompt_tokens", u.prompt_tokens)
+      .field("completion_tokens", u.completion_tokens)
+      .field("cached_tokens", u.cached_tokens)
+      .field("reasoning_tokens", u.reasoning_tokens)
+      .field("calls", u.calls)
+      .end_object();
+}
+
+operation read_operation(const json_fields& f) {
+  operation op;
+  const auto kind = op_kind_from(f.required_text("op"));
+  if (!kind) f.complain("op", "is not add, replace or remove");
+  op.op = kind.value_or(op_kind::add);
+  op.in = read_category(f, "category");
+  op.item = f.text("item");
+  op.replaces = f.text("replaces");
+  op.quote = f.text("quote");
+  if (const auto evidence = f.object("evidence")) op.evidence = read_watermark(*evidence);
+  return op;
+}
+void write_operation(json_writer& out, const operation& op) {
+  out.begin_object().field("op", to_string(op.op)).field("category", to_string(op.in)).field("item", op.item);
+  if (!op.replaces.empty()) out.field("replaces", op.replaces);
+  out.field("quote", op.quote).key("evidence");
+  write_watermark(out, op.evidence);
+  out.end_object();
+}
+
+void write_floats(json_writer& out, std::string_view name, const std::vector<float>& values) {
+  out.key(name).begin_array();
+  for (const float v : values) out.raw(std::isfinite(v) ? fmt::format("{}", v) : "0");
+  out.end_array();
+}
+
+record read_record(const json_fields& f) {
+  record r;
+  r.user_id = f.required_text("userId");
+  r.session_id = f.required_text("sessionId");
+  r.summary = f.text("summary");
+  if (is_placeholder_summary(r.summary)) r.summary.clear();
+  r.timestamp = f.text("timestamp");
+  r.themes = f.texts("themes");
+  r.persons = f.texts("persons");
+  r.places = f.texts("places");
+  r.user_sentiment = sentiment_from(f.text("user_sentiment")).value_or(sentiment::neutral);
+  r.embedding = f.floats("vector_embedding");
+  read_worker(f, [&](const json_fields& w) { read_record_worker(w, r); });
+  return r;
+}
+
+void write_record(json_writer& out, const record& r) {
+  out.begin_object()
+      .field("id", record_id(r.session_id, r.user_id))
+      .field("userId", r.user_id)
+      .field("sessionId", r.session_id)
+      .field("summary", r.summary)
+      .field("timestamp", r.timestamp)
+      .strings("themes", r.themes)
+      .strings("persons", r.persons)
+      .strings("places", r.places)
+      .field("user_sentiment", to_string(r.user_sentiment));
+  if (!r.embedding.empty()) write_floats(out, "vector_embedding", r.embedding);
+  out.field("worker", record_worker(r)).end_object();
+}
+
+profile read_profile(const json_fields& f) {
+  profile p;
+  p.user_id = f.required_text("userId");
+  p.timestamp = f.text("timestamp");
+  p.last_updated = f.text("last_updated");
+  for (size_t i = 0; i < category_count; ++i) p.lists.at(i) = f.texts(to_string(static_cast<category>(i)));
+  read_worker(f, [&](const json_fields& w) { read_profile_worker(w, p); });
+  return p;
+}
+
+void write_profile(json_writer& out, const profile& p) {
+  out.begin_object()
+      .field("id", p.user_id)
+      .field("userId", p.user_id)
+      .field("timestamp", p.timestamp)
+      .field("last_updated", p.last_updated);
+  for (size_t i = 0; i < category_count; ++i) out.strings(to_string(static_cast<category>(i)), p.lists.at(i));
+  out.field("worker", profile_worker(p)).end_object();
+}
+
+result<record> parse_record(std::string_view json) {
+  record r;
+  const auto done =
+      json_fields::parse(json, "conversation document", [&](const json_fields& f) { r = read_record(f); });
+  if (!done) return done.error();
+  return r;
+}
+std::string write_record(const record& r) {
+  std::string text;
+  json_writer out{text};
+  write_record(out, r);
+  return text;
+}
+
+result<profile> parse_profile(std::string_view json) {
+  profile p;
+  const auto done =
+      json_fields::parse(json, "profile document", [&](const json_fields& f) { p = read_profile(f); });
+  if (!done) return done.error();
+  return p;
+}
+std::string write_profile(const profile& p) {
+  std::string text;
+  json_writer out{text};
+  write_profile(out, p);
+  return text;
+}
+
+}  // namespace mw::memory

@@ -1,0 +1,25 @@
+// Texts of profile items. clean_item() makes what is stored and shown: one line, no control or
+// direction-changing characters, valid UTF-8, at most max_item_bytes. fold_item() makes what is compared: two
+// items with the same fold are the same item (case of Latin, Greek, Cyrillic and Armenian letters and all
+// white space are folded; accents are kept, they carry meaning). item_hash() names a forgotten item or
+// session without keeping its text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mw::memory {
+
+std::string clean_item(std::string_view text);
+std::string fold_item(std::string_view text);
+
+/// Hex SHA-256 of the folded item.
+std::string item_hash(std::string_view item);
+/// Hex SHA-256 of the session id (as bytes), distinct from any item's.
+std::string session_hash(std::string_view session_id);
+
+/// Index of the list's entry with the same fold, or list.size().
+size_t find_item(const std::vector<std::string>& list, std::string_view item);
+
+}  // namespace mw::memory

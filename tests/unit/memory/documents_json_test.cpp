@@ -1,0 +1,95 @@
+#include "protocol/memory/documents_json.hpp"
+
+#include <doctest/doctest.h>
+
+#include "protocol/memory/forget.hpp"
+#include "tests/unit/memory/fixtures.hpp"
+
+using namespace mw::memory;
+
+TEST_CASE("a record survives writing and reading") {
+  commit c = make_commit(0, 4);
+  c.skipped = {{msg(2), msg(3), "refused", 2}};
+  c.embedding = {0.25F, -0.1F};
+  c.persons = {"Žofie \"Z\""};
+  c.used = {1, 2, 3, 4, 5};
+  record r = apply_to_record(std::nullopt, c, now).next;
+  r.epoch = 7;
+  const auto back = parse_record(write_record(r));
+  REQUIRE(back);
+  CHECK(back->through == msg(4));
+  CHECK(back->epoch == 7);
+  CHECK(back->summary == r.summary);
+  CHECK(back->persons == r.persons);
+  CHECK(back->embedding == r.embedding);
+  REQUIRE(back->skipped.size() == 1);
+  CHECK(back->skipped[0].to == msg(3));
+  CHECK(back->skipped[0].attempts == 2);
+  CHECK(back->used.reasoning_tokens == 4);
+  CHECK(back->model == "model-1");
+  CHECK(write_record(*back) == write_record(r));
+}
+
+TEST_CASE("a profile survives writing and reading") {
+  commit c = make_commit(0, 4);
+  c.operations = {op_add("chess", 1), op_replace("x", "goals\nand aims", 2, category::goals)};
+  profile p = apply_to_profile(profile{}, c, now).next;
+  p = forget_item(p, category::dislikes, "noise", *mw::parse_iso_time(now)).next;
+  p.forgotten_before = now;
+  const auto back = parse_profile(write_profile(p));
+  REQUIRE(back);
+  CHECK(back->lists == p.lists);
+  CHECK(back->applied == p.applied);
+  CHECK(back->origins.size() == 2);
+  CHECK(back->forgotten.size() == 1);
+  CHECK(back->revision == p.revision);
+  CHECK(write_profile(*back) == write_profile(p));
+}
+
+TEST_CASE("a database indexes one string of ours, whatever we keep in it") {
+  commit c = make_commit(0, 4);
+  c.operations = {op_add("chess", 1)};
+  const std::string json = write_profile(apply_to_profile(profile{}, c, now).next);
+  CHECK(json.find("\"worker\":\"{") != std::string::npos);
+  CHECK(json.find("\"id\":\"u\"") != std::string::npos);
+  const std::string conversation = write_record(apply_to_record(std::nullopt, c, now).next);
+  CHECK(conversation.find("\"id\":\"s_u\"") != std::string::npos);
+  CHECK(conversation.find("vector_embedding") == std::string::npos);
+}
+
+TEST_CASE("documents of the Python worker are adopted") {
+  const auto r = parse_record(
+      R"({"id":"s_u","userId":"u","sessionId":"s","summary":"Error analyzing conversation","timestamp":"2025-01-01T00:00:00",
+          "themes":[],"persons":[],"places":[],"user_sentiment":"mixed","vector_embedding":[],"_etag":"x","_ts":5})");
+  REQUIRE(r);
+  CHECK(r->summary.empty());
+  CHECK_FALSE(has_summary(*r));
+  CHECK(r->embedding.empty());
+  CHECK_FALSE(r->through);
+  CHECK(r->epoch == 0);
+  const auto p =
+      parse_profile(R"({"id":"u","userId":"u","timestamp":"t","interests":["chess"],"goals":null})");
+  REQUIRE(p);
+  CHECK(interests(*p) == std::vector<std::string>{"chess"});
+  CHECK(p->epoch == 0);
+  CHECK(p->applied.empty());
+}
+
+TEST_CASE("a damaged document is an error that names the place, never a new user") {
+  const auto detail = [](std::string_view json) {
+    const auto p = parse_profile(json);
+    REQUIRE_FALSE(p);
+    CHECK(p.error().code == mw::errc::malformed);
+    return p.error().detail;
+  };
+  CHECK(detail("").find("not JSON") != std::string::npos);
+  CHECK(detail("[]").find("is not an object") != std::string::npos);
+  CHECK(detail("{}").find("userId is missing") != std::string::npos);
+  CHECK(detail(R"({"userId":"u","goals":"x"})").find("goals is not an array") != std::string::npos);
+  CHECK(detail(R"({"userId":"u","goals":["a",1]})").find("goals[1]") != std::string::npos);
+  CHECK(detail(R"({"userId":"u","worker":{}})").find("worker is not a string") != std::string::npos);
+  CHECK(detail(R"({"userId":"u","worker":"{"})").find("worker") != std::string::npos);
+  CHECK(detail(R"({"userId":"u","worker":"{\"epoch\":-1}"})").find("epoch") != std::string::npos);
+  CHECK_FALSE(parse_record(R"({"userId":"u","sessionId":""})"));
+  CHECK_FALSE(parse_record(R"({"userId":"u","sessionId":"s","worker":"{\"status\":\"odd\"}"})"));
+}
