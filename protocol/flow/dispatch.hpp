@@ -112,6 +112,8 @@ class dispatch {
   void loader_demand(uint32_t jobs, time_point now);
   void entered(uint64_t job, uint32_t attempt, stage at);
   void finished(const job_result& r, time_point now);
+  /// How often this job's delivery has failed, across redeliveries.
+  void failures_counted(uint64_t job, uint32_t failures);
   /// A stage's actor died. `culprit`: the job whose handler ran, 0 unknown. `away`: its dependency was lost.
   void stage_lost(stage at, uint64_t culprit, bool away, time_point now);
   void probed(dependency d, bool well, time_point now);
@@ -151,6 +153,7 @@ class dispatch {
     time_point retry_at{};
     errc last_error{};
     uint32_t failures = 0;
+    uint32_t counted = 0;  // failures across redeliveries, as Redis says
   };
   struct ledger_entry {
     lock held;
@@ -192,7 +195,7 @@ class dispatch {
   std::array<breaker, 5> breakers_;
   std::unordered_map<int64_t, ledger_entry> ledger_;
   std::unordered_map<int64_t, settlement> settling_;
-  std::map<int64_t, settlement> remembered_;              // verdicts the broker could not be told; bounded
+  std::map<int64_t, settlement> remembered_;  // verdicts the broker could not be told; bounded
   std::unordered_map<uint64_t, job> jobs_;
   std::unordered_map<std::string, uint64_t> active_;  // session key -> job
   std::multimap<time_point, uint64_t> held_;          // by retry time

@@ -85,6 +85,11 @@ void dispatch::finished(const job_result& r, time_point now) {
   pump(now);
 }
 
+void dispatch::failures_counted(uint64_t id, uint32_t failures) {
+  const auto it = jobs_.find(id);
+  if (it != jobs_.end()) it->second.counted = std::max(it->second.counted, failures);
+}
+
 void dispatch::failed(job& j, const job_result& r, time_point now) {
   if (j.first_trouble == time_point{}) j.first_trouble = now;
   j.failures = j.last_error == r.error.code ? j.failures + 1 : 1;
@@ -101,7 +106,7 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
   situation s;
   s.at = r.at;
   s.error = r.error;
-  s.failures = std::max(j.failures, r.failures_counted);
+  s.failures = std::max(j.failures, j.counted);
   s.max_failures = options_.max_failures;
   const dependency d = r.error.from == dependency::none ? dependency_of(r.at) : r.error.from;
   s.healthy_for_others = breaker_of(d).healthy_since(j.first_trouble);

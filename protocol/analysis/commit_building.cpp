@@ -1,0 +1,82 @@
+#include "protocol/analysis/commit_building.hpp"
+
+namespace mw::analysis {
+namespace {
+
+memory::commit frame_of(const loaded_conversation& c, const memory::usage& used, std::string_view model) {
+  memory::commit out;
+  out.user_id = c.user_id;
+  out.session_id = c.session_id;
+  out.epoch = c.epoch;
+  out.profile_existed = c.profile_existed;
+  out.base = c.base;
+  out.through = c.through;
+  out.span = c.span;
+  out.used = used;
+  out.model = std::string{model};
+  for (const auto& s : c.retried) out.retried.push_back({s.from, s.to});
+  return out;
+}
+
+/// The messages that are new now, as one span; those that were skipped before keep their own, one attempt
+/// older.
+void record_skipped(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
+  for (auto again : c.retried) {
+    ++again.attempts;
+    out.skipped.push_back(std::move(again));
+  }
+  const llm::prompt_message* first = nullptr;
+  const llm::prompt_message* last = nullptr;
+  for (const auto& m : c.messages) {
+    bool is_new = false;
+    for (const auto& at : c.span) is_new = is_new || at == m.position;
+    if (!is_new) continue;
+    if (first == nullptr) first = &m;
+    last = &m;
+  }
+  if (first != nullptr) out.skipped.push_back({first->position, last->position, std::string{reason}, 1});
+}
+
+}  // namespace
+
+memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+                         std::string_view model) {
+  auto out = frame_of(c, used, model);
+  out.summary = a.summary;
+  out.themes = a.themes;
+  out.persons = a.persons;
+  out.places = a.places;
+  out.user_sentiment = a.user_sentiment;
+  out.operations = a.operations;
+  return out;
+}
+
+memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
+                                  const memory::usage& used, std::string_view model) {
+  auto out = frame_of(c, used, model);
+  out.defaults = true;
+  out.summary = default_summary;
+  record_skipped(out, c, reason);
+  return out;
+}
+
+uint64_t fingerprint(const loaded_conversation& c) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto mix = [&hash](std::string_view text) {
+    for (const char ch : text) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3;
+    hash = (hash ^ text.size()) * 0x100000001b3;
+  };
+  mix(c.user_id);
+  mix(c.session_id);
+  if (c.base) mix(c.base->id);
+  mix(c.through.id);
+  hash = (hash ^ c.epoch) * 0x100000001b3;
+  hash = (hash ^ c.messages.size()) * 0x100000001b3;
+  for (const auto& m : c.messages) {
+    mix(m.position.id);
+    hash = (hash ^ m.text.size()) * 0x100000001b3;
+  }
+  return hash;
+}
+
+}  // namespace mw::analysis

@@ -1,0 +1,22 @@
+// From an answer, or from the lack of one, to the commit that is written (DESIGN 4, 6), pure. llm_analyzer
+// calls it.
+#pragma once
+
+#include "protocol/analysis/preparation.hpp"
+
+namespace mw::analysis {
+
+/// The text of a record for which no summary could be made; stored only where no summary exists.
+inline constexpr std::string_view default_summary = "No summary could be made of this conversation yet.";
+
+memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+                         std::string_view model);
+
+/// No usable answer: defaults, and the messages are recorded as skipped for `reason`.
+memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
+                                  const memory::usage& used, std::string_view model);
+
+/// Identifies what was asked: job answers are kept under it, so that a changed conversation is asked anew.
+uint64_t fingerprint(const loaded_conversation& c);
+
+}  // namespace mw::analysis

@@ -1,0 +1,168 @@
+#include "protocol/analysis/preparation.hpp"
+
+#include <algorithm>
+
+namespace mw::analysis {
+namespace {
+
+constexpr uint32_t max_retries_of_a_span = 3;
+
+std::optional<wall_time> event_time(const flow::job_spec& job) {
+  if (job.completed_at_ms == 0) return std::nullopt;
+  return wall_time{std::chrono::milliseconds{job.completed_at_ms}};
+}
+
+bool is_message_of(std::string_view message_id, std::string_view chat_message_id) {
+  if (message_id == chat_message_id) return true;
+  return message_id.size() > chat_message_id.size() && message_id.starts_with(chat_message_id) &&
+         message_id[chat_message_id.size()] == '_';
+}
+
+chat::cut_request cut_request_for(const prepare_request& r, std::vector<memory::skipped_span>& retried) {
+  chat::cut_request q;
+  q.chat_message_id = r.job.ids.chat_message();
+  q.completed_at = event_time(r.job);
+  if (r.stored.user) q.forgotten_before = r.stored.user->forgotten_before;
+  if (!r.stored.conversation) return q;
+  q.through = r.stored.conversation->through;
+  for (const auto& s : r.stored.conversation->skipped) {
+    if (s.attempts >= max_retries_of_a_span) continue;
+    retried.push_back(s);
+    q.retry.push_back({s.from, s.to});
+  }
+  return q;
+}
+
+flow::job_result end_with(const flow::job_spec& job, flow::job_end end) {
+  flow::job_result r;
+  r.id = job.id;
+  r.attempt = job.attempt;
+  r.end = end;
+  r.at = flow::stage::load;
+  r.calls_used = job.calls_used;
+  return r;
+}
+
+flow::job_result fail_with(const flow::job_spec& job, errc code, std::string detail) {
+  auto r = end_with(job, flow::job_end::failed);
+  r.error = fail(dependency::redis, code, std::move(detail));
+  return r;
+}
+
+/// How many of the fresh messages fit: the job's prefix and the token limit; at least one.
+size_t messages_that_fit(const prepare_request& r, const chat::cut& cut) {
+  size_t most = cut.fresh.size();
+  if (r.job.prefix > 0) most = std::min<size_t>(most, r.job.prefix);
+  uint64_t tokens = 0;
+  for (size_t i = 0; i < most; ++i) {
+    tokens += llm::estimate_tokens(r.conversation.messages[cut.fresh[i]].content) + 16;
+    if (tokens > r.max_tokens && i > 0) return i;
+  }
+  return most;
+}
+
+void fill_stored(loaded_conversation& out, const memory::context& stored) {
+  if (stored.user) {
+    out.profile = stored.user->lists;
+    out.profile_existed = true;
+    out.epoch = stored.user->epoch;
+  }
+  if (!stored.conversation) return;
+  out.base = stored.conversation->through;
+  if (stored.conversation->status != memory::record_status::defaults &&
+      !memory::is_placeholder_summary(stored.conversation->summary))
+    out.previous_summary = stored.conversation->summary;
+}
+
+/// Positions after the stored watermark up to and including `last`.
+std::vector<memory::watermark> span_up_to(const chat::conversation& c,
+                                          const std::optional<memory::watermark>& base, size_t last) {
+  std::vector<memory::watermark> span;
+  for (size_t i = last + 1; i-- > 0;) {
+    const auto at = chat::watermark_at(c, i);
+    if (base && chat::covers(c, *base, at)) break;
+    span.push_back(at);
+  }
+  std::reverse(span.begin(), span.end());
+  return span;
+}
+
+}  // namespace
+
+bool record_covers_event(const memory::context& stored, const flow::job_spec& job) {
+  if (!stored.conversation || !stored.conversation->through) return false;
+  const auto& through = *stored.conversation->through;
+  if (is_message_of(through.id, job.ids.chat_message())) return true;
+  const auto event = event_time(job);
+  const auto covered = parse_iso_time(through.timestamp);
+  return event && covered && *covered >= *event;
+}
+
+preparation prepare(const prepare_request& r) {
+  preparation p;
+  const auto& c = r.conversation;
+  if (c.user_id != r.job.ids.user()) {
+    p.end = fail_with(r.job, errc::owner_mismatch,
+                      "the conversation belongs to another user than the event names");
+    return p;
+  }
+  std::vector<memory::skipped_span> retried;
+  const auto request = cut_request_for(r, retried);
+  const auto cut = chat::cut_new(c, request);
+  if (!cut.event_found && !cut.moved_on) {
+    p.end = record_covers_event(r.stored, r.job)
+                ? end_with(r.job, flow::job_end::covered)
+                : fail_with(r.job, errc::message_missing, "the event's message is not in the conversation");
+    return p;
+  }
+  p.message_missing_but_moved_on = !cut.event_found;
+  if (!cut.user_spoke) {
+    p.end = end_with(r.job, flow::job_end::covered);
+    return p;
+  }
+  if (r.job.may_postpone && c.last_activity && r.now < *c.last_activity + r.quiet &&
+      r.now >= *c.last_activity) {
+    p.end = end_with(r.job, flow::job_end::postponed);
+    p.end.postpone_ms =
+        std::chrono::ceil<std::chrono::milliseconds>(*c.last_activity + r.quiet - r.now).count();
+    return p;
+  }
+  loaded_conversation out;
+  out.user_id = c.user_id;
+  out.session_id = std::string{r.job.ids.session()};
+  out.title = c.title;
+  fill_stored(out, r.stored);
+  out.retried = std::move(retried);
+  for (const size_t i : cut.fresh)
+    out.messages.push_back({c.messages[i].from, c.messages[i].content, chat::watermark_at(c, i), true});
+  out.through = cut.advances || !out.base ? chat::watermark_at(c, cut.through_index) : *out.base;
+  if (cut.advances) out.span = span_up_to(c, out.base, cut.through_index);
+  const size_t fit = messages_that_fit(r, cut);
+  p.conversation = fit < out.messages.size() ? first_messages(out, fit) : std::move(out);
+  return p;
+}
+
+loaded_conversation first_messages(const loaded_conversation& c, size_t count) {
+  if (count >= c.messages.size()) return c;
+  loaded_conversation part = c;
+  part.messages.resize(std::max<size_t>(count, 1));
+  const auto& last = part.messages.back().position;
+  const auto in_span = std::find(part.span.begin(), part.span.end(), last);
+  if (in_span != part.span.end()) {
+    part.through = last;
+    part.span.erase(in_span + 1, part.span.end());
+  } else {
+    // Only retried messages, all of them below the watermark: it stays.
+    part.through = part.base.value_or(last);
+    part.span.clear();
+  }
+  // A skipped span counts as tried again only when its end was among the messages.
+  std::erase_if(part.retried, [&](const memory::skipped_span& s) {
+    return std::none_of(part.messages.begin(), part.messages.end(),
+                        [&](const llm::prompt_message& m) { return m.position.id == s.to.id; });
+  });
+  part.covers_event = false;
+  return part;
+}
+
+}  // namespace mw::analysis

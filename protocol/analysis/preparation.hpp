@@ -1,0 +1,63 @@
+// From what was loaded to what the LLM is asked, pure (DESIGN 3, 6). session_loader calls prepare() with the
+// conversation, both stored documents and the job; the answer says whether there is work, and which messages
+// it is. A loaded_conversation holds values only and outlives the raw conversation, which is freed after it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/iso_time.hpp"
+#include "protocol/chat/conversation.hpp"
+#include "protocol/flow/job.hpp"
+#include "protocol/llm/analyst.hpp"
+#include "protocol/memory/store.hpp"
+
+namespace mw::analysis {
+
+/// Everything the analysis and its commit need.
+struct loaded_conversation {
+  std::string user_id;
+  std::string session_id;
+  std::string title;
+  std::array<std::vector<std::string>, memory::category_count> profile;
+  bool profile_existed = false;
+  uint64_t epoch = 0;
+  std::string previous_summary;               ///< empty: none worth keeping
+  std::optional<memory::watermark> base;      ///< stored watermark; nullopt: there is no record
+  memory::watermark through;                  ///< where the watermark goes when `messages` are analysed
+  std::vector<memory::watermark> span;        ///< messages after base up to and including through
+  std::vector<memory::skipped_span> retried;  ///< formerly skipped spans whose messages are among `messages`
+  std::vector<llm::prompt_message> messages;  ///< fresh ones, in order, at least one of them the user's
+  bool covers_event = true;                   ///< false: cut short, another round follows
+};
+
+struct prepare_request {
+  const chat::conversation& conversation;
+  const memory::context& stored;
+  const flow::job_spec& job;
+  uint32_t max_tokens =
+      24'000;  ///< estimated tokens of the messages in one call; at least one message is taken
+  wall_time now{};
+  std::chrono::milliseconds
+      quiet{};  ///< postpone when the conversation's lastActivity is younger (only if may_postpone)
+};
+
+/// Exactly one of: work (`conversation` set), or `end` says why there is none (covered, postponed, failed).
+struct preparation {
+  std::optional<loaded_conversation> conversation;
+  flow::job_result end;
+  bool message_missing_but_moved_on = false;  ///< to be counted
+};
+
+preparation prepare(const prepare_request& r);
+
+/// The conversation is not in Redis: does the stored record already cover the event?
+bool record_covers_event(const memory::context& stored, const flow::job_spec& job);
+
+/// The first `count` fresh messages only: the watermark stops there, the event is not covered.
+loaded_conversation first_messages(const loaded_conversation& c, size_t count);
+
+}  // namespace mw::analysis
