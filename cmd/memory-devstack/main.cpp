@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cmd/memory-devstack/bus/run.hpp"
+#include "cmd/memory-devstack/llm/run.hpp"
 
 namespace {
 
@@ -18,6 +19,7 @@ struct subcommand {
 
 constexpr subcommand subcommands[] = {
     {"bus", "an in-memory broker that speaks the Service Bus dialect of AMQP", mw::devstack::run_bus},
+    {"llm", "an LLM endpoint that answers from rules, with fault knobs", mw::devstack::run_llm},
 };
 
 void print_usage(std::FILE* to) {

@@ -1,11 +1,11 @@
-// The word lists behind the stand-in's rules (English, German, Spanish, French): places, first names, subjects,
-// feelings, relations. Words are given and compared folded (text.hpp). Constant data, no errors.
+// The word lists behind the stand-in's rules (English, German, Spanish, French): places, first names,
+// subjects, feelings, relations. Words are given and compared folded (text.hpp). Constant data, no errors.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
-namespace mw::devstack {
+namespace mw::standin {
 
 /// The usual spelling of a known place ("san francisco" gives "San Francisco"); `folded` has one to three
 /// words.
@@ -26,4 +26,4 @@ bool is_stop_word(std::string_view folded);
 /// "really", "auch", "mucho": may stand inside a phrase without changing it.
 bool is_filler(std::string_view folded);
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -1,13 +1,14 @@
 #include "cmd/memory-devstack/llm/operations.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "cmd/memory-devstack/llm/lexicon.hpp"
 #include "cmd/memory-devstack/llm/statements.hpp"
 #include "cmd/memory-devstack/llm/text.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 namespace {
 
 /// One thing known about the user at this point of the conversation.
@@ -19,7 +20,8 @@ struct known_item {
 };
 
 /// `item` with the words `wrong` replaced; nullopt where they are not in it.
-std::optional<std::string> with_words_replaced(const std::string& item, std::string_view wrong, std::string_view right) {
+std::optional<std::string> with_words_replaced(const std::string& item, std::string_view wrong,
+                                               std::string_view right) {
   const auto hay = words_of(item);
   const auto needle = words_of(wrong);
   for (size_t i = 0; !needle.empty() && i + needle.size() <= hay.size(); ++i) {
@@ -38,8 +40,8 @@ size_t likeness(std::string_view a, std::string_view b) {
   for (const auto& w : words_of(a)) {
     if (w.folded.size() < 3 || is_stop_word(w.folded)) continue;
     shared += static_cast<size_t>(std::any_of(others.begin(), others.end(), [&](const word& o) {
-      return o.folded == w.folded || (o.folded.size() >= 5 && w.folded.size() >= 5 &&
-                                      o.folded.compare(0, 5, w.folded, 0, 5) == 0);
+      return o.folded == w.folded ||
+             (o.folded.size() >= 5 && w.folded.size() >= 5 && o.folded.compare(0, 5, w.folded, 0, 5) == 0);
     }));
   }
   return shared;
@@ -88,7 +90,8 @@ class operation_finder {
     if (!fresh(line)) return;
     if (s.single) {
       for (size_t k = 0; k < known_.size(); ++k)
-        if (known_[k].category == s.category && known_[k].item.starts_with(s.lead)) return change(k, s.item(), line, s.quote);
+        if (known_[k].category == s.category && known_[k].item.starts_with(s.lead))
+          return change(k, s.item(), line, s.quote);
     }
     known_.push_back({s.category, s.item(), {}, operations_.size()});
     operations_.push_back({"add", s.category, s.item(), {}, line, s.quote});
@@ -119,7 +122,8 @@ class operation_finder {
   }
 
   void forget(size_t line, const forget_wish& wish) {
-    std::optional<size_t> best = wish.what.empty() ? last_ : std::nullopt;
+    constexpr size_t none = SIZE_MAX;
+    size_t best = wish.what.empty() ? last_.value_or(none) : none;
     size_t best_score = 0;
     for (size_t k = 0; !wish.what.empty() && k < known_.size(); ++k) {
       const size_t score = likeness(wish.what, known_[k].item);
@@ -128,11 +132,11 @@ class operation_finder {
         best = k;
       }
     }
-    if (!best) return;
-    auto& k = known_[*best];
+    if (best == none) return;
+    auto& k = known_[best];
     if (k.made) operations_[*k.made].op.clear();
     if (!k.stored.empty()) operations_.push_back({"remove", k.category, k.stored, {}, line, wish.quote});
-    known_.erase(known_.begin() + static_cast<std::ptrdiff_t>(*best));
+    known_.erase(known_.begin() + static_cast<std::ptrdiff_t>(best));
     last_.reset();
   }
 
@@ -144,6 +148,8 @@ class operation_finder {
 
 }  // namespace
 
-std::vector<found_operation> find_operations(const transcript& t) { return operation_finder{t}.run(); }
+std::vector<found_operation> find_operations(const transcript& t) {
+  return operation_finder{t}.run();
+}
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -10,7 +10,7 @@
 
 #include "cmd/memory-devstack/llm/text.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 
 struct phrase {
   std::vector<std::string> words;
@@ -28,9 +28,10 @@ struct command_phrase {
 };
 
 /// One past the last word of the phrase when it starts at word `at`; nullopt: it does not.
-std::optional<size_t> match_phrase(const std::vector<word>& words, size_t at, const std::vector<std::string>& phrase);
+std::optional<size_t> match_phrase(const std::vector<word>& words, size_t at,
+                                   const std::vector<std::string>& phrase);
 /// Longest phrases first.
 const std::vector<phrase>& statement_phrases();
 const std::vector<command_phrase>& command_phrases();
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -1,6 +1,6 @@
-// JSON schemas of structured outputs: the check a real endpoint makes before it answers (the strict subset), and
-// an answer that fits a schema, filled from what was found where a property's name says what it wants and with
-// neutral values elsewhere. Errors: rejected, whose detail names the place in the schema. Pure.
+// JSON schemas of structured outputs: the check a real endpoint makes before it answers (the strict subset),
+// and an answer that fits a schema, filled from what was found where a property's name says what it wants and
+// with neutral values elsewhere. Errors: rejected, whose detail names the place in the schema. Pure.
 #pragma once
 
 #include <simdjson.h>
@@ -10,7 +10,7 @@
 #include "cmd/memory-devstack/llm/transcript.hpp"
 #include "protocol/errors.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 
 /// Refuses what strict mode refuses: a root that is no object, a property missing from `required`, absent
 /// additionalProperties:false, unsupported keywords, more than 100 properties or 5 levels, unresolvable $ref.
@@ -20,4 +20,4 @@ status check_strict_schema(simdjson::dom::element schema);
 /// user_sentiment and operations (with op, category, item, replaces, message, quote) get the findings.
 std::string fill_schema(simdjson::dom::element schema, const transcript& t, const findings& f);
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -5,7 +5,7 @@
 #include "cmd/memory-devstack/llm/schema.hpp"
 #include "protocol/base/json_writer.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 namespace {
 
 using simdjson::dom::element;
@@ -54,7 +54,8 @@ class filler {
     std::string_view ref;
     if (o["$ref"].get(ref) == simdjson::SUCCESS) {
       element target = root_;
-      if (ref.size() > 1 && root_.at_pointer(ref.substr(1)).get(target) != simdjson::SUCCESS) return void(w_.null());
+      if (ref.size() > 1 && root_.at_pointer(ref.substr(1)).get(target) != simdjson::SUCCESS)
+        return void(w_.null());
       return value(target, name, op, depth + 1);
     }
     if (op != nullptr && name == "replaces" && op->replaces.empty() && allows_null(o)) return void(w_.null());
@@ -68,10 +69,12 @@ class filler {
   }
 
  private:
-  void first_option(const simdjson::dom::array& options, std::string_view name, const found_operation* op, size_t depth) {
+  void first_option(const simdjson::dom::array& options, std::string_view name, const found_operation* op,
+                    size_t depth) {
     for (const auto option : options) {
       object inner;
-      if (option.get(inner) == simdjson::SUCCESS && type_of(inner) != "null") return value(option, name, op, depth + 1);
+      if (option.get(inner) == simdjson::SUCCESS && type_of(inner) != "null")
+        return value(option, name, op, depth + 1);
     }
     w_.null();
   }
@@ -171,4 +174,4 @@ std::string fill_schema(element schema, const transcript& t, const findings& f) 
   return out;
 }
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

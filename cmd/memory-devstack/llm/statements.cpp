@@ -5,7 +5,7 @@
 #include "cmd/memory-devstack/llm/lexicon.hpp"
 #include "cmd/memory-devstack/llm/phrases.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 namespace {
 
 constexpr size_t max_object_words = 8;
@@ -23,16 +23,17 @@ bool is_and(std::string_view w) {
 }
 
 bool ends_object(std::string_view w) {
-  constexpr std::array<std::string_view, 23> list{"but",   "because", "since",  "so",    "when",  "although", "though", "which",
-                                                  "aber",  "weil",    "denn",   "seit",  "wenn",  "obwohl",   "pero",   "porque",
-                                                  "desde", "cuando",  "aunque", "mais",  "parce", "depuis",   "quand"};
+  constexpr std::array<std::string_view, 23> list{"but",    "because", "since", "so",     "when",  "although",
+                                                  "though", "which",   "aber",  "weil",   "denn",  "seit",
+                                                  "wenn",   "obwohl",  "pero",  "porque", "desde", "cuando",
+                                                  "aunque", "mais",    "parce", "depuis", "quand"};
   return one_of(w, list);
 }
 
 bool is_pronoun(std::string_view w) {
-  constexpr std::array<std::string_view, 25> list{"it",  "that", "this", "them", "you",  "your", "how",  "when", "to",
-                                                  "das", "es",   "dich", "dein", "deine", "wie", "dass", "eso",  "esto",
-                                                  "tu",  "que",  "cómo", "ça",   "cela", "what", "if"};
+  constexpr std::array<std::string_view, 25> list{
+      "it",    "that", "this", "them", "you",  "your", "how", "when", "to", "das",  "es",   "dich", "dein",
+      "deine", "wie",  "dass", "eso",  "esto", "tu",   "que", "cómo", "ça", "cela", "what", "if"};
   return one_of(w, list);
 }
 
@@ -58,7 +59,8 @@ word_span trimmed(const std::vector<word>& words, word_span s) {
 }
 
 /// The pieces of an object that starts at word `at`: one, or several where a list is allowed.
-std::vector<word_span> object_spans(std::string_view text, const std::vector<word>& words, size_t at, bool many) {
+std::vector<word_span> object_spans(std::string_view text, const std::vector<word>& words, size_t at,
+                                    bool many) {
   std::vector<word_span> spans;
   size_t begin = at;
   size_t w = at;
@@ -78,28 +80,33 @@ bool usable_object(const phrase& p, const std::vector<word>& words, const word_s
   if (s.empty()) return false;
   const bool wants_name = p.lead == "Name: " || p.lead == "Call them ";
   if (wants_name || p.lead == "Lives in ") return words[s.begin].capitalised;
-  if (p.many) return !is_pronoun(words[s.begin].folded) && !is_my(words[s.begin].folded) && s.end - s.begin <= 6;
+  if (p.many)
+    return !is_pronoun(words[s.begin].folded) && !is_my(words[s.begin].folded) && s.end - s.begin <= 6;
   return true;
 }
 
-statement make_statement(std::string_view text, const std::vector<word>& words, const phrase& p, size_t start, word_span s) {
+statement make_statement(std::string_view text, const std::vector<word>& words, const phrase& p, size_t start,
+                         word_span s) {
   bool negated = false;
   if (p.category == "interests" && words[s.end - 1].folded == "nicht" && s.end - s.begin > 1) {
     negated = true;  // "ich mag Rosinen nicht"
   }
   const size_t last = s.end - (negated ? 2 : 1);
   return {std::string{negated ? "dislikes" : p.category}, std::string{negated ? "Dislikes " : p.lead},
-          std::string{span_text(text, words, s.begin, last)}, p.single, std::string{span_text(text, words, start, s.end - 1)}};
+          std::string{span_text(text, words, s.begin, last)}, p.single,
+          std::string{span_text(text, words, start, s.end - 1)}};
 }
 
 /// A list's later pieces are items only while they look like the first: short, not a new clause.
 bool continues_list(const std::vector<word>& words, const word_span& s) {
   if (s.empty() || s.end - s.begin > 4) return false;
-  constexpr std::array<std::string_view, 14> clause{"i", "i'm", "my", "we", "he", "she", "ich", "wir", "mein", "yo", "me", "mi", "je", "j'ai"};
+  constexpr std::array<std::string_view, 14> clause{"i",   "i'm",  "my", "we", "he", "she", "ich",
+                                                    "wir", "mein", "yo", "me", "mi", "je",  "j'ai"};
   return !one_of(words[s.begin].folded, clause);
 }
 
-size_t phrase_statements(std::string_view text, const std::vector<word>& words, size_t at, std::vector<statement>& out) {
+size_t phrase_statements(std::string_view text, const std::vector<word>& words, size_t at,
+                         std::vector<statement>& out) {
   for (const auto& p : statement_phrases()) {
     const auto after = match_phrase(words, at, p.words);
     if (!after) continue;
@@ -121,12 +128,14 @@ std::string without_possessive(const std::string& w) {
 }
 
 bool links_name(std::string_view w) {
-  constexpr std::array<std::string_view, 12> list{"is", "name", "named", "called", "heißt", "heisst", "se", "llama", "s'appelle", "who", "die", "ist"};
+  constexpr std::array<std::string_view, 12> list{"is", "name",  "named",     "called", "heißt", "heisst",
+                                                  "se", "llama", "s'appelle", "who",    "die",   "ist"};
   return one_of(w, list);
 }
 
 /// "my younger sister Marta", "meine Schwester heißt Lena", "mi hermana se llama Carmen"
-void relation_statement(std::string_view text, const std::vector<word>& words, size_t at, std::vector<statement>& out) {
+void relation_statement(std::string_view text, const std::vector<word>& words, size_t at,
+                        std::vector<statement>& out) {
   if (!is_my(words[at].folded)) return;
   size_t w = at + 1;
   if (w + 1 < words.size() && !relation_of(without_possessive(words[w].folded))) ++w;  // an adjective
@@ -135,8 +144,10 @@ void relation_statement(std::string_view text, const std::vector<word>& words, s
   if (!relation) return;
   size_t name = w + 1;
   bool named = false;
-  for (size_t links = 0; links < 3 && name < words.size() && links_name(words[name].folded); ++links, ++name) {
-    constexpr std::array<std::string_view, 8> naming{"name", "named", "called", "heißt", "heisst", "llama", "s'appelle", "se"};
+  for (size_t links = 0; links < 3 && name < words.size() && links_name(words[name].folded);
+       ++links, ++name) {
+    constexpr std::array<std::string_view, 8> naming{"name",   "named", "called",    "heißt",
+                                                     "heisst", "llama", "s'appelle", "se"};
     named = named || one_of(words[name].folded, naming);
   }
   if (name >= words.size() || !words[name].capitalised) return;
@@ -150,28 +161,34 @@ void relation_statement(std::string_view text, const std::vector<word>& words, s
                  std::string{span_text(text, words, at, name)}});
 }
 
-bool is_not(std::string_view w) { return w == "not" || w == "nicht" || w == "no" || w == "pas"; }
+bool is_not(std::string_view w) {
+  return w == "not" || w == "nicht" || w == "no" || w == "pas";
+}
 
 bool marks_correction(std::string_view w) {
-  constexpr std::array<std::string_view, 18> list{"actually", "sorry",  "correction", "meant",   "mistake", "rather",
-                                                  "eigentlich", "doch", "sondern",    "korrektur", "sino",  "realidad",
-                                                  "perdón",   "corrijo", "plutôt",    "fait",    "instead", "entschuldigung"};
+  constexpr std::array<std::string_view, 18> list{
+      "actually",   "sorry",   "correction", "meant",     "mistake", "rather",
+      "eigentlich", "doch",    "sondern",    "korrektur", "sino",    "realidad",
+      "perdón",     "corrijo", "plutôt",     "fait",      "instead", "entschuldigung"};
   return one_of(w, list);
 }
 
 bool is_preposition(std::string_view w) {
-  constexpr std::array<std::string_view, 12> list{"in", "at", "as", "a", "bei", "als", "en", "à", "de", "como", "on", "for"};
+  constexpr std::array<std::string_view, 12> list{"in", "at", "as", "a",    "bei", "als",
+                                                  "en", "à",  "de", "como", "on",  "for"};
   return one_of(w, list);
 }
 
-bool is_but(std::string_view w) { return w == "but" || w == "sondern" || w == "sino" || w == "mais" || w == "it's" || w == "is"; }
+bool is_but(std::string_view w) {
+  return w == "but" || w == "sondern" || w == "sino" || w == "mais" || w == "it's" || w == "is";
+}
 
 /// Up to three words from `at` to the next comma, "but" or the end, without a leading preposition.
 word_span short_span(std::string_view text, const std::vector<word>& words, size_t at) {
   while (at < words.size() && (is_preposition(words[at].folded) || is_but(words[at].folded))) ++at;
   size_t end = at;
-  while (end < words.size() && end - at < 3 && !is_but(words[end].folded) && !ends_object(words[end].folded) &&
-         (end == at || !comma_between(text, words[end - 1], words[end])))
+  while (end < words.size() && end - at < 3 && !is_but(words[end].folded) &&
+         !ends_object(words[end].folded) && (end == at || !comma_between(text, words[end - 1], words[end])))
     ++end;
   return {at, end};
 }
@@ -180,7 +197,8 @@ word_span short_span(std::string_view text, const std::vector<word>& words, size
 
 bool is_hypothetical(std::string_view sentence) {
   const auto words = words_of(sentence);
-  constexpr std::array<std::string_view, 8> list{"if", "wenn", "falls", "si", "suppose", "imagine", "angenommen", "imagina"};
+  constexpr std::array<std::string_view, 8> list{"if",      "wenn",    "falls",      "si",
+                                                 "suppose", "imagine", "angenommen", "imagina"};
   return !words.empty() && one_of(words.front().folded, list);
 }
 
@@ -233,4 +251,4 @@ std::optional<forget_wish> forget_wish_in(std::string_view sentence) {
   return std::nullopt;
 }
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -1,6 +1,6 @@
 // What one sentence says about its speaker: statements ("I work as a nurse", "meine Schwester Lena"), a
-// correction ("actually not Berlin, Hamburg") or a wish to forget. Offsets of the quotes are literal pieces of
-// the given sentence. Pure, no errors; a sentence that says nothing gives nothing.
+// correction ("actually not Berlin, Hamburg") or a wish to forget. Offsets of the quotes are literal pieces
+// of the given sentence. Pure, no errors; a sentence that says nothing gives nothing.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mw::devstack {
+namespace mw::standin {
 
 struct statement {
   std::string category;
@@ -36,4 +36,4 @@ std::optional<forget_wish> forget_wish_in(std::string_view sentence);
 /// "if I like it ...": says nothing about the speaker.
 bool is_hypothetical(std::string_view sentence);
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

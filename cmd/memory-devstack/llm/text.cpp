@@ -2,7 +2,7 @@
 
 #include "protocol/base/utf8.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 namespace {
 
 constexpr std::string_view typographic_apostrophe = "\xE2\x80\x99";
@@ -11,7 +11,9 @@ bool ascii_alnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-bool byte_is(char c, unsigned value) { return static_cast<unsigned char>(c) == value; }
+bool byte_is(char c, unsigned value) {
+  return static_cast<unsigned char>(c) == value;
+}
 
 /// Bytes of the letter at `i`, 0 where it is none. Beyond ASCII everything counts as a letter but the two
 /// blocks that hold punctuation (Latin-1 signs, general punctuation).
@@ -93,7 +95,8 @@ std::vector<std::string_view> sentences_of(std::string_view text) {
     const char c = text[i];
     const bool at_end = i + 1 == text.size();
     // "3.5" and "e.g.x" do not end a sentence
-    const bool mark = (c == '.' || c == '!' || c == '?') && (at_end || text[i + 1] == ' ' || text[i + 1] == '\n');
+    const bool mark =
+        (c == '.' || c == '!' || c == '?') && (at_end || text[i + 1] == ' ' || text[i + 1] == '\n');
     if (mark || c == '\n') close(i + 1);
   }
   close(text.size());
@@ -131,4 +134,4 @@ std::string capitalise(std::string_view text) {
   return out;
 }
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -1,6 +1,6 @@
-// Words and sentences of a chat message, for the stand-in's rules. A word keeps its place in the original text,
-// so that a quote cut from it is literal; `folded` is lower case (ASCII, Latin letters with accents) with a
-// typographic apostrophe made plain. Input is any bytes; nothing fails. Pure.
+// Words and sentences of a chat message, for the stand-in's rules. A word keeps its place in the original
+// text, so that a quote cut from it is literal; `folded` is lower case (ASCII, Latin letters with accents)
+// with a typographic apostrophe made plain. Input is any bytes; nothing fails. Pure.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mw::devstack {
+namespace mw::standin {
 
 struct word {
   size_t begin = 0;  ///< byte offset in the text
@@ -28,4 +28,4 @@ bool contains_words(std::string_view text, std::string_view needle);
 /// Upper-cases the first letter (ASCII and two-byte Latin).
 std::string capitalise(std::string_view text);
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

@@ -10,16 +10,18 @@
 #include "cmd/memory-devstack/llm/text.hpp"
 #include "protocol/base/utf8.hpp"
 
-namespace mw::devstack {
+namespace mw::standin {
 namespace {
 
 constexpr size_t max_themes = 5;
 constexpr size_t max_names = 12;
 constexpr size_t max_previous_bytes = 600;
 constexpr size_t max_quoted_bytes = 160;
+constexpr size_t min_telling_words = 4;
 
 void add_once(std::vector<std::string>& list, std::string_view item) {
-  if (list.size() < max_names && std::find(list.begin(), list.end(), item) == list.end()) list.emplace_back(item);
+  if (list.size() < max_names && std::find(list.begin(), list.end(), item) == list.end())
+    list.emplace_back(item);
 }
 
 /// Counts by name, asked for in order of count, then of first appearance.
@@ -32,7 +34,8 @@ class tally {
   }
   std::vector<std::string> top(size_t n, size_t at_least) const {
     auto sorted = items_;
-    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::string> names;
     for (const auto& [name, count] : sorted)
       if (names.size() < n && count >= at_least) names.push_back(name);
@@ -57,7 +60,8 @@ std::vector<std::string> themes_of(const transcript& t) {
   auto themes = known.top(max_themes, 2);
   if (themes.size() < 2)
     for (const auto& extra : frequent.top(2, 3))
-      if (std::find(themes.begin(), themes.end(), extra) == themes.end() && !theme_of(extra)) themes.push_back(extra);
+      if (std::find(themes.begin(), themes.end(), extra) == themes.end() && !theme_of(extra))
+        themes.push_back(extra);
   return themes;
 }
 
@@ -105,9 +109,10 @@ void names_in(std::string_view text, std::vector<std::string>& names) {
       add_once(names, name);
     } else if (is_first_name(folded)) {
       // "Maria Lopez": a surname is the next capitalised word with nothing but a blank between
-      const bool surname = w + 1 < words.size() && words[w + 1].capitalised && words[w + 1].begin == words[w].end + 1 &&
-                           !is_stop_word(words[w + 1].folded) && !is_first_name(words[w + 1].folded) &&
-                           !place_named(words[w + 1].folded) && !theme_of(words[w + 1].folded);
+      const bool surname = w + 1 < words.size() && words[w + 1].capitalised &&
+                           words[w + 1].begin == words[w].end + 1 && !is_stop_word(words[w + 1].folded) &&
+                           !is_first_name(words[w + 1].folded) && !place_named(words[w + 1].folded) &&
+                           !theme_of(words[w + 1].folded);
       add_once(names, surname ? name + ' ' + bare_name(text, words[w + 1]) : name);
     }
   }
@@ -146,7 +151,8 @@ std::string sentiment_of(const transcript& t) {
     if (!l.fresh || !l.from_user) continue;
     const auto words = words_of(l.text);
     for (size_t w = 0; w < words.size(); ++w) {
-      const bool negated = (w > 0 && is_negation(words[w - 1].folded)) || (w > 1 && is_negation(words[w - 2].folded));
+      const bool negated =
+          (w > 0 && is_negation(words[w - 1].folded)) || (w > 1 && is_negation(words[w - 2].folded));
       balance += negated ? -feeling_of(words[w].folded) : feeling_of(words[w].folded);
     }
   }
@@ -173,29 +179,37 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-/// The first fresh thing the user said, and the last one where it is another message.
+/// Greetings, thanks and wishes to forget say nothing about a conversation.
+bool is_telling(std::string_view sentence) {
+  return words_of(sentence).size() >= min_telling_words && !forget_wish_in(sentence);
+}
+
+/// The first and the last telling sentence among the user's fresh messages.
 std::string said_by_user(const transcript& t) {
   std::string_view first;
   std::string_view last;
   for (const auto& l : t.lines) {
-    if (!l.fresh || !l.from_user || trim(l.text).empty()) continue;
-    if (first.empty()) first = l.text;
-    last = l.text;
+    if (!l.fresh || !l.from_user) continue;
+    for (const auto sentence : sentences_of(l.text)) {
+      if (!is_telling(sentence)) continue;
+      if (first.empty()) first = sentence;
+      last = sentence;
+    }
   }
   if (first.empty()) return {};
-  const auto opening = sentences_of(first);
-  std::string text = "It opens with \"" + clipped(one_line(opening.empty() ? first : opening.front()), max_quoted_bytes) + "\"";
-  const auto closing = sentences_of(last);
-  if (last.data() != first.data() && !closing.empty())
-    text += " and comes to \"" + clipped(one_line(closing.back()), max_quoted_bytes) + "\"";
-  return text + ".";
+  std::string text = "It opens with \"" + clipped(one_line(first), max_quoted_bytes) + '"';
+  if (last.data() != first.data())
+    text += " and comes to \"" + clipped(one_line(last), max_quoted_bytes) + '"';
+  return text + '.';
 }
 
 std::string summary_of(const transcript& t, const findings& f, const std::string& own) {
   std::string text;
-  if (!t.previous_summary.empty()) text = clipped(one_line(trim(t.previous_summary)), max_previous_bytes) + " Later: ";
+  if (!t.previous_summary.empty())
+    text = clipped(one_line(trim(t.previous_summary)), max_previous_bytes) + " Later: ";
   text += own.empty() ? "The user" : own;
-  text += f.themes.empty() ? " and the assistant have a short exchange." : " talks with the assistant about " + joined(f.themes) + ".";
+  text += f.themes.empty() ? " and the assistant have a short exchange."
+                           : " talks with the assistant about " + joined(f.themes) + ".";
   const auto said = said_by_user(t);
   if (!said.empty()) text += ' ' + said;
   if (!f.persons.empty()) text += " Mentioned: " + joined(f.persons) + ".";
@@ -218,4 +232,4 @@ findings analyse(const transcript& t) {
   return f;
 }
 
-}  // namespace mw::devstack
+}  // namespace mw::standin

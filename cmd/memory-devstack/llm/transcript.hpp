@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mw::devstack {
+namespace mw::standin {
 
 struct line {
   std::string label;  ///< "m3"; what an operation names as its evidence
@@ -27,6 +27,7 @@ struct transcript {
   std::vector<line> lines;
   std::vector<profile_item> profile;
   std::string previous_summary;
+  std::string owner;  ///< who and which session, as far as the prompt tells; for counting only
 };
 
 struct found_operation {
@@ -54,4 +55,4 @@ struct request_message {
 
 transcript read_transcript(const std::vector<request_message>& messages);
 
-}  // namespace mw::devstack
+}  // namespace mw::standin
