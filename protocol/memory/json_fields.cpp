@@ -17,6 +17,10 @@ void json_fields::complain(std::string_view name, std::string_view complaint) co
   if (complaint_.empty()) complaint_ = at(name) + " " + std::string{complaint};
 }
 
+bool json_fields::present(std::string_view name) const {
+  return object_.at_key(name).error() == simdjson::SUCCESS;
+}
+
 std::optional<element> json_fields::find(std::string_view name) const {
   element e;
   if (!complaint_.empty() || object_.at_key(name).get(e) || e.is_null()) return std::nullopt;

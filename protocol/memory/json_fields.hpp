@@ -35,6 +35,8 @@ class json_fields {
   json_fields(simdjson::dom::element e, std::string path, std::string& complaint);
 
   bool has(std::string_view name) const { return find(name).has_value(); }
+  /// The field is there, be it null.
+  bool present(std::string_view name) const;
   /// Empty where absent.
   std::string text(std::string_view name) const;
   /// A complaint where absent or empty.
