@@ -1,0 +1,143 @@
+#include "protocol/azure/sas.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace mw::azure {
+namespace {
+
+failure wrong(std::string detail) {
+  return fail(dependency::bus, errc::misconfigured, "Service Bus connection string: " + std::move(detail));
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n\"");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n\"") - first + 1);
+}
+
+bool same_word(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::optional<uint64_t> number(std::string_view text) {
+  uint64_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return n;
+}
+
+/// `sb://host[:port][/]` into host and port; the port stays 0 where none is given.
+status read_endpoint(std::string_view endpoint, bus_connection& out) {
+  const auto scheme = endpoint.find("://");
+  if (scheme == std::string_view::npos)
+    return wrong("Endpoint must look like sb://NAMESPACE.servicebus.windows.net/");
+  std::string_view authority = endpoint.substr(scheme + 3);
+  authority = authority.substr(0, authority.find('/'));
+  out.port = 0;
+  const bool bracket = !authority.empty() && authority[0] == '[';
+  const auto close = bracket ? authority.find(']') : 0;
+  if (close == std::string_view::npos) return wrong("Endpoint has an unfinished [ address");
+  if (const auto colon = authority.find(':', close); colon != std::string_view::npos) {
+    const auto port = number(authority.substr(colon + 1));
+    if (!port || *port == 0 || *port > 65535) return wrong("the port in Endpoint is no number from 1 to 65535");
+    out.port = static_cast<uint16_t>(*port);
+    authority = authority.substr(0, colon);
+  }
+  out.host = bracket ? authority.substr(1, authority.size() - 2) : authority;
+  if (out.host.empty()) return wrong("Endpoint names no host");
+  return ok;
+}
+
+}  // namespace
+
+result<bus_connection> parse_connection_string(std::string_view text) {
+  bus_connection out;
+  std::string_view endpoint;
+  bool emulator = false;
+  for (std::string_view rest = trim(text); !rest.empty();) {
+    const auto semicolon = rest.find(';');
+    const std::string_view part = trim(rest.substr(0, semicolon));
+    rest = semicolon == std::string_view::npos ? std::string_view{} : rest.substr(semicolon + 1);
+    if (part.empty()) continue;
+    // Only the first '=' divides: keys and signatures contain more of them.
+    const auto equals = part.find('=');
+    if (equals == std::string_view::npos) return wrong("every part must be Name=Value, divided by ';'");
+    const std::string_view name = trim(part.substr(0, equals));
+    const std::string_view value = trim(part.substr(equals + 1));
+    if (same_word(name, "Endpoint")) endpoint = value;
+    if (same_word(name, "SharedAccessKeyName")) out.key_name = value;
+    if (same_word(name, "SharedAccessKey")) out.key = value;
+    if (same_word(name, "SharedAccessSignature")) out.signature = value;
+    if (same_word(name, "EntityPath")) out.entity_path = value;
+    if (same_word(name, "UseDevelopmentEmulator")) emulator = same_word(value, "true");
+  }
+  if (endpoint.empty()) return wrong("Endpoint=sb://... is missing");
+  if (auto read = read_endpoint(endpoint, out); !read) return read.error();
+  if (out.signature.empty()) {
+    if (out.key_name.empty()) return wrong("SharedAccessKeyName is missing");
+    if (out.key.empty()) return wrong("SharedAccessKey is missing");
+  }
+  out.tls = !emulator;
+  if (out.port == 0) out.port = emulator ? 5672 : 5671;
+  return out;
+}
+
+std::string percent_encode(std::string_view text) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  static constexpr std::string_view plain = "-_.!~*'()";
+  std::string out;
+  out.reserve(text.size() * 3 / 2);
+  for (const char c : text) {
+    const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (alphanumeric || plain.find(c) != std::string_view::npos) {
+      out.push_back(c);
+    } else {
+      const auto byte = static_cast<uint8_t>(c);
+      out.push_back('%');
+      out.push_back(hex[byte >> 4]);
+      out.push_back(hex[byte & 15]);
+    }
+  }
+  return out;
+}
+
+std::string make_sas_token(std::string_view audience, std::string_view key_name, std::string_view key,
+                           std::chrono::system_clock::time_point expires) {
+  const std::string resource = percent_encode(audience);
+  const std::string end =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expires.time_since_epoch()).count());
+  const std::string to_sign = resource + "\n" + end;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+  unsigned int mac_size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(to_sign.data()), to_sign.size(), mac.data(), &mac_size);
+  std::array<unsigned char, EVP_MAX_MD_SIZE * 2> text{};
+  const int length = EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac_size));
+  const std::string_view signature{reinterpret_cast<const char*>(text.data()), static_cast<size_t>(length)};
+  std::string token = "SharedAccessSignature sr=" + resource;
+  token.append("&sig=").append(percent_encode(signature));
+  token.append("&se=").append(end);
+  token.append("&skn=").append(percent_encode(key_name));
+  return token;
+}
+
+std::chrono::system_clock::time_point sas_expiry(std::string_view token) {
+  for (size_t at = token.find("se="); at != std::string_view::npos; at = token.find("se=", at + 1)) {
+    if (at > 0 && token[at - 1] != '&' && token[at - 1] != ' ') continue;
+    const std::string_view digits = token.substr(at + 3);
+    const auto seconds = number(digits.substr(0, digits.find('&')));
+    if (!seconds || *seconds > 100'000'000'000ULL) return {};
+    return std::chrono::system_clock::time_point{std::chrono::seconds{static_cast<int64_t>(*seconds)}};
+  }
+  return {};
+}
+
+}  // namespace mw::azure
