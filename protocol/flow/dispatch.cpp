@@ -260,6 +260,12 @@ void dispatch::submit(job& j, time_point now) {
   port_.submit(j.spec);
 }
 
+std::optional<int64_t> dispatch::sequence_of(uint64_t id) const {
+  const auto it = jobs_.find(id);
+  if (it == jobs_.end()) return std::nullopt;
+  return it->second.spec.sequence_number;
+}
+
 void dispatch::entered(uint64_t id, uint32_t attempt, stage at) {
   const auto it = jobs_.find(id);
   if (it != jobs_.end() && it->second.spec.attempt == attempt && it->second.is_running) it->second.at = at;

@@ -7,6 +7,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <unordered_map>
@@ -117,6 +118,9 @@ class dispatch {
   /// A stage's actor died. `culprit`: the job whose handler ran, 0 unknown. `away`: its dependency was lost.
   void stage_lost(stage at, uint64_t culprit, bool away, time_point now);
   void probed(dependency d, bool well, time_point now);
+
+  /// The delivery a job runs for, while the job lives.
+  std::optional<int64_t> sequence_of(uint64_t job) const;
 
   // --- time, people, shutdown ---
   void tick(time_point now);

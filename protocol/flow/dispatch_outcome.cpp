@@ -261,9 +261,11 @@ void dispatch::stage_lost(stage at, uint64_t culprit, bool away, time_point now)
       update_intake(now);
     }
   }
+  // A job that the stage before has handed on, and whose entry was not reported yet, was lost with the mailbox.
+  const auto before = static_cast<stage>(static_cast<uint8_t>(at) - (at > stage::load ? 1 : 0));
   std::vector<uint64_t> inside;
   for (const auto& [id, j] : jobs_)
-    if (j.is_running && j.at == at) inside.push_back(id);
+    if (j.is_running && (j.at == at || j.at == before || id == culprit)) inside.push_back(id);
   for (const uint64_t id : inside) {
     job& j = jobs_.at(id);
     if (id == culprit) {
@@ -274,7 +276,7 @@ void dispatch::stage_lost(stage at, uint64_t culprit, bool away, time_point now)
              now);
       continue;
     }
-    if (culprit == 0 && !away) j.suspect = true;
+    if (culprit == 0 && !away && j.at == at) j.suspect = true;
     hold(j, duration::zero(), now);
   }
   pump(now);
