@@ -1,8 +1,10 @@
 // HTTP client: every request of the process goes through one libcurl multi handle on one io::loop
 // (multi_socket), HTTP/1.1 keep-alive and, where the server offers it, HTTP/2 multiplexing. send() and
 // cancel() may be called from any thread; `done` runs exactly once on the loop thread, never later than the
-// request's total time-out. Errors: unreachable, timed_out, connection_lost, too_large, misconfigured (bad
-// URL). An HTTP status is not an error.
+// request's total time-out, counted from send(). Errors: unreachable, timed_out, connection_lost, too_large,
+// malformed (the answer is not HTTP), misconfigured (bad URL, unreadable CA file), cancelled; their text
+// names method, host and path, never query, headers or body. An HTTP status is not an error; redirects are
+// not followed. A request that met a kept-alive connection just closed by the server is sent again by itself.
 #pragma once
 
 #include <chrono>
@@ -52,8 +54,9 @@ struct client_options {
 class client {
  public:
   using done_fn = std::function<void(result<response>)>;
-  /// The loop must outlive the client. Destroy on any thread but the loop's; pending requests end as
-  /// `cancelled`.
+  /// The loop must outlive the client and be running when it is destroyed. Destroy on any thread but the
+  /// loop's; pending requests end as `cancelled` before the destructor returns. SIGPIPE is set to be ignored
+  /// where it had its default action.
   client(io::loop& loop, client_options options);
   ~client();
   client(const client&) = delete;

@@ -1,0 +1,45 @@
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "protocol/http/client.hpp"
+
+namespace mw::http {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds longest = std::chrono::minutes{10};
+
+/// A non-negative number, whole or with a fraction; -1 for anything else.
+double number(std::string_view text) {
+  double value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0)) return -1;
+  return value;
+}
+
+milliseconds capped(double ms) {
+  return ms >= static_cast<double>(longest.count()) ? longest : milliseconds{static_cast<int64_t>(ms)};
+}
+
+}  // namespace
+
+std::string_view response::header(std::string_view name) const {
+  for (const auto& [n, v] : headers)
+    if (n == name) return v;
+  return {};
+}
+
+milliseconds retry_after(const response& r, std::chrono::system_clock::time_point now) {
+  if (const double ms = number(r.header("retry-after-ms")); ms >= 0) return capped(ms);
+  const std::string text{r.header("retry-after")};
+  if (text.empty()) return {};
+  if (const double seconds = number(text); seconds >= 0) return capped(seconds * 1000);
+  const time_t at = curl_getdate(text.c_str(), nullptr);
+  if (at == -1) return {};
+  const auto wait = std::chrono::ceil<milliseconds>(std::chrono::system_clock::from_time_t(at) - now);
+  return std::clamp(wait, milliseconds{0}, longest);
+}
+
+}  // namespace mw::http

@@ -1,0 +1,215 @@
+#include "protocol/http/transfer.hpp"
+
+#include <algorithm>
+
+#include "protocol/http/server_message.hpp"
+
+namespace mw::http {
+namespace {
+
+bool usable_url(std::string_view url) {
+  return url.starts_with("http://") || url.starts_with("https://");
+}
+
+std::string_view trim(std::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+errc code_of(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return errc::timed_out;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_SSL_CACERT_BADFILE:
+      return errc::misconfigured;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return errc::unreachable;
+    case CURLE_UNSUPPORTED_PROTOCOL:  // the scheme was checked before: an answer that is not HTTP/1 or /2
+    case CURLE_WEIRD_SERVER_REPLY:
+      return errc::malformed;
+    case CURLE_WRITE_ERROR:
+    case CURLE_FILESIZE_EXCEEDED:
+      return errc::too_large;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_FAILED_INIT:
+      return errc::internal;
+    default:
+      return errc::connection_lost;
+  }
+}
+
+}  // namespace
+
+std::string describe(const request& r) {
+  std::string_view url = r.url;
+  if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find_first_of("?#"));
+  const size_t at = url.substr(0, url.find('/')).rfind('@');
+  if (at != std::string_view::npos) url.remove_prefix(at + 1);
+  return r.method + " " + std::string{url};
+}
+
+transfer::transfer(const client_options& options, const socket_hooks& hooks)
+    : easy_(curl_easy_init()), http2_(options.http2) {
+  curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 1L);
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION,
+                   options.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy_, CURLOPT_USERAGENT, options.user_agent.c_str());
+  if (!options.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_.data());
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &transfer::on_header);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &transfer::on_body);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, hooks.opened);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, hooks.context);
+  curl_easy_setopt(easy_, CURLOPT_CLOSESOCKETFUNCTION, hooks.close);
+  curl_easy_setopt(easy_, CURLOPT_CLOSESOCKETDATA, hooks.context);
+}
+
+transfer::~transfer() {
+  curl_easy_cleanup(easy_);
+  curl_slist_free_all(header_list_);
+}
+
+status transfer::prepare(queued_request q) {
+  current_ = std::move(q);
+  answer_ = {};
+  too_large_ = false;
+  headers_complete_ = false;
+  error_[0] = '\0';
+  request& r = current_.what;
+  if (!usable_url(r.url)) return fail(errc::misconfigured, "the URL must begin with http:// or https://");
+  set_method(r);
+  set_headers(std::move(r.headers), !r.body.empty());
+  if (url_ != r.url) {
+    curl_easy_setopt(easy_, CURLOPT_URL, r.url.c_str());
+    // Without it a burst of requests opens a connection each, before the first one has agreed on HTTP/2.
+    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, http2_ && r.url.starts_with("https://") ? 1L : 0L);
+    url_ = r.url;
+  }
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
+  curl_easy_setopt(easy_, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(r.max_response_bytes));
+  return ok;
+}
+
+void transfer::set_method(const request& r) {
+  const bool sends = !r.body.empty() || r.method == "POST" || r.method == "PUT" || r.method == "PATCH";
+  if (sends) {
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(r.body.size()));
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, r.body.c_str());
+  }
+  const std::string kind = sends ? "+" + r.method : r.method;
+  if (kind == method_) return;
+  const CURLoption base = sends ? CURLOPT_POST : (r.method == "HEAD" ? CURLOPT_NOBODY : CURLOPT_HTTPGET);
+  curl_easy_setopt(easy_, base, 1L);
+  const bool own = r.method == (sends ? "POST" : "GET") || r.method == "HEAD";
+  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, own ? nullptr : r.method.c_str());
+  method_ = kind;
+}
+
+void transfer::set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body) {
+  if (header_list_ != nullptr && headers == headers_ && has_body == headers_for_body_) return;
+  curl_slist_free_all(header_list_);
+  header_list_ = nullptr;
+  bool has_type = false;
+  std::string line;
+  for (const auto& [name, value] : headers) {
+    has_type = has_type || lower(name) == "content-type";
+    line.assign(name).append(value.empty() ? ";" : ": ").append(value);
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+    header_list_ = curl_slist_append(header_list_, line.c_str());
+  }
+  header_list_ = curl_slist_append(header_list_, "Expect:");
+  if (!has_type) header_list_ = curl_slist_append(header_list_, "Content-Type:");
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
+  headers_ = std::move(headers);
+  headers_for_body_ = has_body;
+}
+
+size_t transfer::on_header(const char* data, size_t size, size_t count, void* self) {
+  auto& t = *static_cast<transfer*>(self);
+  const std::string_view line = trim({data, size * count});
+  if (line.starts_with("HTTP/")) {
+    t.answer_.headers.clear();  // an interim answer (100, 103) came before
+    t.headers_complete_ = false;
+  }
+  if (line.empty()) t.headers_complete_ = true;
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return size * count;
+  t.answer_.headers.emplace_back(lower(line.substr(0, colon)), trim(line.substr(colon + 1)));
+  return size * count;
+}
+
+size_t transfer::on_body(const char* data, size_t size, size_t count, void* self) {
+  auto& t = *static_cast<transfer*>(self);
+  const size_t bytes = size * count;
+  auto& body = t.answer_.body;
+  if (body.size() + bytes > t.current_.what.max_response_bytes) {
+    t.too_large_ = true;
+    return 0;
+  }
+  if (body.empty()) {
+    curl_off_t length = -1;
+    curl_easy_getinfo(t.easy_, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length > 0) body.reserve(static_cast<size_t>(length));
+  }
+  body.append(data, bytes);
+  return bytes;
+}
+
+failure transfer::timed_out() const {
+  return fail(errc::timed_out, describe(current_.what) + ": no answer within " +
+                                   std::to_string(current_.what.total_timeout.count()) + " ms");
+}
+
+failure transfer::explain(CURLcode code) const {
+  const errc what = code_of(code);
+  std::string text = describe(current_.what) + ": ";
+  if (what == errc::too_large) {
+    text += "the answer is larger than " + std::to_string(current_.what.max_response_bytes) + " bytes";
+  } else {
+    // libcurl's own sentence names hosts, ports and time-outs, but repeats parts of a bad URL.
+    text += error_[0] != '\0' && code != CURLE_URL_MALFORMAT ? error_.data() : curl_easy_strerror(code);
+  }
+  return fail(what, std::move(text));
+}
+
+result<response> transfer::finish(CURLcode code, io::clock::time_point now) {
+  // A connection that ends within the headers is a success to libcurl.
+  if (code == CURLE_OK && !headers_complete_) code = CURLE_GOT_NOTHING;
+  if (code != CURLE_OK) {
+    auto why = explain(too_large_ ? CURLE_FILESIZE_EXCEEDED : code);
+    current_.what = {};
+    answer_ = {};
+    return why;
+  }
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  answer_.status = static_cast<int>(status);
+  answer_.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - current_.sent);
+  current_.what = {};
+  return std::move(answer_);
+}
+
+}  // namespace mw::http

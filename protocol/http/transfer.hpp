@@ -1,0 +1,74 @@
+// One HTTP exchange on a reusable libcurl easy handle: options that never change are set once, the header
+// list and method are kept from the exchange before where they are the same. Used by client.cpp only, on the
+// loop's thread; holds the request's body until the exchange is over.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/http/client.hpp"
+
+namespace mw::http {
+
+/// A request as send() took it.
+struct queued_request {
+  uint64_t id = 0;
+  request what;
+  client::done_fn done;
+  io::clock::time_point sent;
+};
+
+/// Told of every connection's socket: after it was opened, and to close it.
+struct socket_hooks {
+  curl_sockopt_callback opened;
+  curl_closesocket_callback close;
+  void* context;
+};
+
+class transfer {
+ public:
+  transfer(const client_options& options, const socket_hooks& hooks);
+  ~transfer();
+  transfer(const transfer&) = delete;
+  transfer& operator=(const transfer&) = delete;
+
+  CURL* handle() const { return easy_; }
+  uint64_t id() const { return current_.id; }
+  /// Makes the handle ready to be added to the multi handle. misconfigured where the URL cannot be one. The
+  /// total time-out is the client's: libcurl does not apply it while a request waits for a connection.
+  status prepare(queued_request q);
+  io::clock::time_point deadline() const { return current_.sent + current_.what.total_timeout; }
+  failure timed_out() const;
+  /// The outcome as libcurl reported it; the handle is off the multi handle already.
+  result<response> finish(CURLcode code, io::clock::time_point now);
+  client::done_fn take_done() { return std::move(current_.done); }
+
+ private:
+  static size_t on_header(const char* data, size_t size, size_t count, void* self);
+  static size_t on_body(const char* data, size_t size, size_t count, void* self);
+  void set_method(const request& r);
+  void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body);
+  failure explain(CURLcode code) const;
+
+  CURL* easy_;
+  bool http2_;
+  queued_request current_;
+  response answer_;
+  bool too_large_ = false;
+  bool headers_complete_ = false;
+  std::string method_;
+  std::string url_;
+  std::vector<std::pair<std::string, std::string>> headers_;
+  bool headers_for_body_ = false;
+  curl_slist* header_list_ = nullptr;
+  std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+/// "POST host:port/path": no user, query or fragment.
+std::string describe(const request& r);
+
+}  // namespace mw::http
