@@ -150,11 +150,11 @@ TEST_CASE("metrics: what is counted is exposed") {
 
 TEST_CASE("metrics: a label with ever new values ends in 'other' instead of growing") {
   house h;
-  for (int i = 0; i < 1'000; ++i) h.m.dead_letters.at("reason-" + std::to_string(i)).Increment();
+  for (int i = 0; i < 1'000; ++i) h.m.failures.at("reason-" + std::to_string(i)).Increment();
   const auto text = h.m.expose();
-  CHECK(contains(text, "memory_worker_dead_letters_total{reason=\"other\"} 937\n"));
-  CHECK(contains(text, "reason=\"reason-62\""));
-  CHECK_FALSE(contains(text, "reason=\"reason-63\""));
+  CHECK(contains(text, "memory_worker_job_failures_total{code=\"other\"} 937\n"));
+  CHECK(contains(text, "code=\"reason-62\""));
+  CHECK_FALSE(contains(text, "code=\"reason-63\""));
 }
 
 TEST_CASE("metrics: threads that meet at a new label count in one series") {
