@@ -32,160 +32,31 @@ word_map map_of(const std::vector<named_list>& lists) {
   return map;
 }
 
+constexpr std::string_view place_names =
+    "Amsterdam|Athens|Barcelona|Basel|Berlin|Bern|Bilbao|Bologna|Bordeaux|Boston|Bremen|Bristol|"
+    "Brussels|Budapest|Buenos Aires|Cádiz|Chicago|Cologne|Copenhagen|Córdoba|Dresden|Dublin|"
+    "Edinburgh|Florence|Frankfurt|Geneva|Glasgow|Granada|Graz|Hamburg|Hannover|Helsinki|Innsbruck|"
+    "Istanbul|Köln|Kyoto|Leipzig|Lille|Lima|Lisbon|Lisboa|Liverpool|London|Lübeck|Lyon|Madrid|"
+    "Málaga|Manchester|Marseille|Melbourne|Mexico City|Milan|Montreal|Munich|München|Nantes|"
+    "New York|Nuremberg|Nürnberg|Oslo|Osaka|Paris|Porto|Prague|Rome|Rotterdam|Salamanca|Salzburg|"
+    "San Francisco|San Sebastián|Santiago|Seattle|Sevilla|Seville|Stockholm|Strasbourg|Stuttgart|"
+    "Sydney|Tokyo|Toronto|Toulouse|Turin|Valencia|Venice|Vienna|Warsaw|Wien|Zaragoza|Zürich|Zurich|"
+    "Argentina|Australia|Austria|Belgium|Brazil|Canada|Chile|China|Denmark|Deutschland|England|"
+    "España|Finland|France|Frankreich|Germany|Greece|Iceland|India|Ireland|Italia|Italien|Italy|"
+    "Japan|Mexico|México|Netherlands|Norway|Norwegen|Österreich|Peru|Poland|Portugal|Schottland|"
+    "Schweden|Schweiz|Scotland|Spain|Spanien|Sweden|Switzerland|Turkey|Wales|Asturias|Andalucía|"
+    "Bayern|Bretagne|Lake District|Lofoten|Ostsee|Provence|Sierra Nevada|Harz|Allgäu|Alps|Alpen|"
+    "Pirineos|Pyrenees|Sicily|Tuscany|Camino de "
+    "Santiago|Lissabon|Freiburg|Castellón|Mailand|Venedig|Warschau|Prag|Brüssel|"
+    "Bonn|Kiel|Rostock|Potsdam|Cádiz|Murcia|Alicante|Nizza|Rom|";
+
 word_map places() {
-  constexpr std::string_view names[] = {"Amsterdam",
-                                        "Athens",
-                                        "Barcelona",
-                                        "Basel",
-                                        "Berlin",
-                                        "Bern",
-                                        "Bilbao",
-                                        "Bologna",
-                                        "Bordeaux",
-                                        "Boston",
-                                        "Bremen",
-                                        "Bristol",
-                                        "Brussels",
-                                        "Budapest",
-                                        "Buenos Aires",
-                                        "Cádiz",
-                                        "Chicago",
-                                        "Cologne",
-                                        "Copenhagen",
-                                        "Córdoba",
-                                        "Dresden",
-                                        "Dublin",
-                                        "Edinburgh",
-                                        "Florence",
-                                        "Frankfurt",
-                                        "Geneva",
-                                        "Glasgow",
-                                        "Granada",
-                                        "Graz",
-                                        "Hamburg",
-                                        "Hannover",
-                                        "Helsinki",
-                                        "Innsbruck",
-                                        "Istanbul",
-                                        "Köln",
-                                        "Kyoto",
-                                        "Leipzig",
-                                        "Lille",
-                                        "Lima",
-                                        "Lisbon",
-                                        "Lisboa",
-                                        "Liverpool",
-                                        "London",
-                                        "Lübeck",
-                                        "Lyon",
-                                        "Madrid",
-                                        "Málaga",
-                                        "Manchester",
-                                        "Marseille",
-                                        "Melbourne",
-                                        "Mexico City",
-                                        "Milan",
-                                        "Montreal",
-                                        "Munich",
-                                        "München",
-                                        "Nantes",
-                                        "New York",
-                                        "Nuremberg",
-                                        "Nürnberg",
-                                        "Oslo",
-                                        "Osaka",
-                                        "Paris",
-                                        "Porto",
-                                        "Prague",
-                                        "Rome",
-                                        "Rotterdam",
-                                        "Salamanca",
-                                        "Salzburg",
-                                        "San Francisco",
-                                        "San Sebastián",
-                                        "Santiago",
-                                        "Seattle",
-                                        "Sevilla",
-                                        "Seville",
-                                        "Stockholm",
-                                        "Strasbourg",
-                                        "Stuttgart",
-                                        "Sydney",
-                                        "Tokyo",
-                                        "Toronto",
-                                        "Toulouse",
-                                        "Turin",
-                                        "Valencia",
-                                        "Venice",
-                                        "Vienna",
-                                        "Warsaw",
-                                        "Wien",
-                                        "Zaragoza",
-                                        "Zürich",
-                                        "Zurich",
-                                        "Argentina",
-                                        "Australia",
-                                        "Austria",
-                                        "Belgium",
-                                        "Brazil",
-                                        "Canada",
-                                        "Chile",
-                                        "China",
-                                        "Denmark",
-                                        "Deutschland",
-                                        "England",
-                                        "España",
-                                        "Finland",
-                                        "France",
-                                        "Frankreich",
-                                        "Germany",
-                                        "Greece",
-                                        "Iceland",
-                                        "India",
-                                        "Ireland",
-                                        "Italia",
-                                        "Italien",
-                                        "Italy",
-                                        "Japan",
-                                        "Mexico",
-                                        "México",
-                                        "Netherlands",
-                                        "Norway",
-                                        "Norwegen",
-                                        "Österreich",
-                                        "Peru",
-                                        "Poland",
-                                        "Portugal",
-                                        "Schottland",
-                                        "Schweden",
-                                        "Schweiz",
-                                        "Scotland",
-                                        "Spain",
-                                        "Spanien",
-                                        "Sweden",
-                                        "Switzerland",
-                                        "Turkey",
-                                        "Wales",
-                                        "Asturias",
-                                        "Andalucía",
-                                        "Bayern",
-                                        "Bretagne",
-                                        "Lake District",
-                                        "Lofoten",
-                                        "Ostsee",
-                                        "Provence",
-                                        "Sierra Nevada",
-                                        "Harz",
-                                        "Allgäu",
-                                        "Alps",
-                                        "Alpen",
-                                        "Pirineos",
-                                        "Pyrenees",
-                                        "Sicily",
-                                        "Tuscany",
-                                        "Camino de Santiago"};
   word_map map;
-  for (const auto name : names) map.emplace(fold(name), name);
+  for (std::string_view rest = place_names; !rest.empty();) {
+    const auto name = rest.substr(0, rest.find('|'));
+    map.emplace(fold(name), name);
+    rest.remove_prefix(name.size() + 1);
+  }
   return map;
 }
 
@@ -240,7 +111,7 @@ word_map themes() {
        "music guitar piano song band concert jazz choir musik gitarre klavier chor konzert música guitarra "
        "coro concierto musique guitare violin cello geige"},
       {"books and reading",
-       "book books novel reading author buch bücher roman lesen libro libros novela leer livre "
+       "books novel author buch bücher roman lesen libro libros novela leer livre "
        "lire"},
       {"film", "film films movie movies cinema kino película cine cinéma"},
       {"photography", "photo photos photography camera lens kamera fotografie fotografía cámara foto fotos"},
@@ -420,7 +291,8 @@ bool is_filler(std::string_view folded) {
   static const word_set set = set_of(
       "really also absolutely always still just quite usually sehr auch wirklich mucho también vraiment "
       "aussi "
-      "beaucoup mir bitte please now currently aktuell momentan ahora maintenant total particularly simply");
+      "beaucoup mir bitte please now currently aktuell momentan gerade derzeit ahora maintenant total "
+      "particularly simply");
   return set.contains(std::string{folded});
 }
 

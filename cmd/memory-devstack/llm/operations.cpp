@@ -74,9 +74,10 @@ class operation_finder {
       return;
     }
     if (const auto c = correction_in(sentence); c && fresh(line) && correct(line, *c)) return;
+    // "I like cycling, is there a club?" says something, "do you think I like it?" does not
     const bool question = sentence.ends_with('?');
     for (const auto& s : statements_in(sentence))
-      if (!question || s.category == "output_preferences") add(line, s);
+      if (!question || s.category == "output_preferences" || sentence.starts_with(s.quote)) add(line, s);
   }
 
   void add(size_t line, const statement& s) {

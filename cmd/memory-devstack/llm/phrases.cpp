@@ -85,7 +85,7 @@ std::vector<phrase_row> statement_rows() {
         "mi objetivo es", "mi meta es", "mon objectif est de", "mon but est de"}},
       {"knowledge",
        "Knows about ",
-       false,
+       true,
        false,
        {"i know a lot about", "i'm experienced with", "i'm familiar with",
         "i've got years of experience with", "ich kenne mich gut aus mit", "ich habe viel erfahrung mit",

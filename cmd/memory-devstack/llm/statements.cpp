@@ -1,5 +1,6 @@
 #include "cmd/memory-devstack/llm/statements.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "cmd/memory-devstack/llm/lexicon.hpp"
@@ -23,10 +24,14 @@ bool is_and(std::string_view w) {
 }
 
 bool ends_object(std::string_view w) {
-  constexpr std::array<std::string_view, 23> list{"but",    "because", "since", "so",     "when",  "although",
-                                                  "though", "which",   "aber",  "weil",   "denn",  "seit",
-                                                  "wenn",   "obwohl",  "pero",  "porque", "desde", "cuando",
-                                                  "aunque", "mais",    "parce", "depuis", "quand"};
+  constexpr std::array<std::string_view, 19> list{
+      "but",  "because", "so",     "when", "although", "though", "which", "aber",  "weil", "denn",
+      "wenn", "obwohl",  "porque", "pero", "cuando",   "aunque", "mais",  "parce", "quand"};
+  return one_of(w, list);
+}
+
+bool is_article(std::string_view w) {
+  constexpr std::array<std::string_view, 9> list{"the", "el", "la", "los", "las", "le", "les", "dem", "den"};
   return one_of(w, list);
 }
 
@@ -58,28 +63,49 @@ word_span trimmed(const std::vector<word>& words, word_span s) {
   return s;
 }
 
-/// The pieces of an object that starts at word `at`: one, or several where a list is allowed.
+word_span without_article(const std::vector<word>& words, word_span s) {
+  s = trimmed(words, s);
+  if (s.end - s.begin > 1 && is_article(words[s.begin].folded)) ++s.begin;
+  return s;
+}
+
+/// The pieces of an object that starts at word `at`: one, or several where a list is allowed. Commas part a
+/// list only when an "and" ends it: "tea, cake and jazz", but not "tea, it is warm".
 std::vector<word_span> object_spans(std::string_view text, const std::vector<word>& words, size_t at,
                                     bool many) {
   std::vector<word_span> spans;
+  size_t closed = 1;  // pieces that belong to the object for sure
   size_t begin = at;
   size_t w = at;
   for (; w < words.size() && w - begin < max_object_words; ++w) {
     const bool comma = w > at && comma_between(text, words[w - 1], words[w]);
     const bool conjunction = is_and(words[w].folded);
     if (ends_object(words[w].folded) || (comma && !many) || (conjunction && !many)) break;
+    if (comma && closed > 1) break;  // after "a and b" a comma starts something else
     if (!comma && !conjunction) continue;
-    spans.push_back(trimmed(words, {begin, w}));
+    if (begin < w) spans.push_back(without_article(words, {begin, w}));
     begin = conjunction ? w + 1 : w;
+    if (conjunction) closed = spans.size() + 1;
   }
-  spans.push_back(trimmed(words, {begin, w}));
+  spans.push_back(without_article(words, {begin, w}));
+  spans.resize(std::min(spans.size(), closed), word_span{0, 0});
   return spans;
+}
+
+bool is_name_object(const phrase& p) {
+  return p.lead == "Name: " || p.lead == "Call them " || p.lead == "Lives in ";
+}
+
+/// "Hamburg for a new job" is the name "Hamburg".
+word_span only_name(const std::vector<word>& words, word_span s) {
+  size_t end = s.begin;
+  while (end < s.end && words[end].capitalised) ++end;
+  return {s.begin, end};
 }
 
 bool usable_object(const phrase& p, const std::vector<word>& words, const word_span& s) {
   if (s.empty()) return false;
-  const bool wants_name = p.lead == "Name: " || p.lead == "Call them ";
-  if (wants_name || p.lead == "Lives in ") return words[s.begin].capitalised;
+  if (is_name_object(p)) return words[s.begin].capitalised;
   if (p.many)
     return !is_pronoun(words[s.begin].folded) && !is_my(words[s.begin].folded) && s.end - s.begin <= 6;
   return true;
@@ -100,8 +126,9 @@ statement make_statement(std::string_view text, const std::vector<word>& words, 
 /// A list's later pieces are items only while they look like the first: short, not a new clause.
 bool continues_list(const std::vector<word>& words, const word_span& s) {
   if (s.empty() || s.end - s.begin > 4) return false;
-  constexpr std::array<std::string_view, 14> clause{"i",   "i'm",  "my", "we", "he", "she", "ich",
-                                                    "wir", "mein", "yo", "me", "mi", "je",  "j'ai"};
+  constexpr std::array<std::string_view, 20> clause{"they", "it", "there", "is", "are", "that", "i",
+                                                    "i'm",  "my", "we",    "he", "she", "ich",  "wir",
+                                                    "mein", "yo", "me",    "mi", "je",  "j'ai"};
   return !one_of(words[s.begin].folded, clause);
 }
 
@@ -112,7 +139,8 @@ size_t phrase_statements(std::string_view text, const std::vector<word>& words, 
     if (!after) continue;
     size_t consumed = *after;
     bool first = true;
-    for (const auto& s : object_spans(text, words, *after, p.many)) {
+    for (const auto& piece : object_spans(text, words, *after, p.many)) {
+      const auto s = is_name_object(p) ? only_name(words, piece) : piece;
       if (!usable_object(p, words, s) || (!first && !continues_list(words, s))) break;
       out.push_back(make_statement(text, words, p, at, s));
       consumed = s.end;

@@ -79,8 +79,11 @@ size_t place_at(const std::vector<word>& words, size_t at, std::string_view& nam
   return 0;
 }
 
-std::vector<std::string> places_of(const transcript& t) {
+std::vector<std::string> places_of(const transcript& t, const std::vector<found_operation>& operations) {
+  constexpr std::string_view home = "Lives in ";
   std::vector<std::string> places;
+  for (const auto& op : operations)
+    if (op.op != "remove" && op.item.starts_with(home)) add_once(places, op.item.substr(home.size()));
   for (const auto& l : t.lines) {
     if (!l.fresh) continue;
     const auto words = words_of(l.text);
@@ -226,7 +229,7 @@ findings analyse(const transcript& t) {
   const auto own = own_name(t, f.operations);
   f.themes = themes_of(t);
   f.persons = persons_of(t, own);
-  f.places = places_of(t);
+  f.places = places_of(t, f.operations);
   f.sentiment = sentiment_of(t);
   f.summary = summary_of(t, f, own);
   return f;
