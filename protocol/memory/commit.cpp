@@ -97,7 +97,7 @@ bool visible(const record& r, const std::optional<profile>& user) {
 }
 
 bool has_summary(const record& r) {
-  return !r.summary.empty() && r.status == record_status::ok && !is_placeholder_summary(r.summary);
+  return !r.summary.empty() && r.status != record_status::defaults && !is_placeholder_summary(r.summary);
 }
 
 record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now) {

@@ -144,13 +144,17 @@ std::string hex_sha256(std::string_view domain, std::string_view text) {
 
 }  // namespace
 
-std::string clean_item(std::string_view text) {
+std::string clean_text(std::string_view text, size_t max_bytes) {
   std::string out = squeeze(text, [](char32_t c) { return is_unwanted(c) ? char32_t{0} : c; });
-  if (out.size() > max_item_bytes) {
-    out.resize(utf8_prefix(out, max_item_bytes).size());
+  if (out.size() > max_bytes) {
+    out.resize(utf8_prefix(out, max_bytes).size());
     while (!out.empty() && out.back() == ' ') out.pop_back();
   }
   return out;
+}
+
+std::string clean_item(std::string_view text) {
+  return clean_text(text, max_item_bytes);
 }
 
 std::string fold_item(std::string_view text) {

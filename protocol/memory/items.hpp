@@ -12,6 +12,8 @@
 namespace mw::memory {
 
 std::string clean_item(std::string_view text);
+/// The same for other texts, such as a summary.
+std::string clean_text(std::string_view text, size_t max_bytes);
 std::string fold_item(std::string_view text);
 
 /// Hex SHA-256 of the folded item.

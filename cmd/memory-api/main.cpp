@@ -1,0 +1,97 @@
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "cmd/memory-api/log.hpp"
+#include "cmd/memory-api/options.hpp"
+#include "cmd/memory-api/service.hpp"
+#include "cmd/memory-api/version.hpp"
+
+namespace {
+
+constexpr int exit_configuration = 78;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+int refuse(const mw::failure& f) {
+  std::fprintf(stderr, "memory-api: %s\n", f.detail.c_str());
+  return exit_configuration;
+}
+
+mw::wall_time now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+/// Blocks the stopping signals for all threads to come, so that wait_for_stop() gets them.
+sigset_t block_stop_signals() {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  return stop;
+}
+
+/// Returns at the first signal; a second one ends the process at once.
+int wait_for_stop(const sigset_t& stop) {
+  int signal = 0;
+  while (sigwait(&stop, &signal) != 0) continue;
+  static_cast<void>(std::signal(SIGTERM, SIG_DFL));
+  static_cast<void>(std::signal(SIGINT, SIG_DFL));
+  pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);
+  return signal;
+}
+
+int serve(const mw::api::options& o) {
+  const mw::api::log log{o.level};
+  const sigset_t stop = block_stop_signals();
+  auto store = mw::api::sqlite_store::open(o.data);
+  if (!store) return refuse(store.error());
+  const mw::api::service service{**store, log, {o.token, o.cors_origins, now}};
+  mw::http::server_options listen;
+  listen.bind = o.bind;
+  listen.port = o.port;
+  listen.threads = o.threads;
+  listen.on_handler_error = [&log](std::string_view what) {
+    log.write(mw::log_level::error, "handler-threw", {{"what", what}});
+  };
+  auto server = mw::http::server::start(
+      listen, [&service](const mw::http::server_request& r) { return service.handle(r); });
+  if (!server) return refuse(server.error());
+  if (o.token.empty() && !mw::api::is_loopback(o.bind))
+    log.write(mw::log_level::warning, "no-authentication",
+              {{"bind", o.bind},
+               {"advice",
+                "anybody who reaches this address reads and deletes every memory: set MEMORY_API_TOKEN"}});
+  const std::string port = std::to_string((*server)->port());
+  log.write(mw::log_level::info, "started",
+            {{"port", port}, {"data", o.data}, {"auth", o.token.empty() ? "none" : "token"}});
+  std::printf("{\"listening\":%s}\n", port.c_str());
+  std::fflush(stdout);
+  const int signal = wait_for_stop(stop);
+  log.write(mw::log_level::info, "stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto options = mw::api::read_options({argv + 1, argv + argc}, environment);
+  if (!options) return refuse(options.error());
+  if (options->help) {
+    std::fputs(std::string{mw::api::usage_text()}.c_str(), stdout);
+    return 0;
+  }
+  if (options->version) {
+    std::printf("memory-api %s\n", mw::api::version);
+    return 0;
+  }
+  return serve(*options);
+}

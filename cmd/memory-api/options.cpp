@@ -1,0 +1,149 @@
+#include "cmd/memory-api/options.hpp"
+
+#include <charconv>
+#include <optional>
+
+namespace mw::api {
+namespace {
+
+template <class T>
+result<T> number_of(std::string_view name, std::string_view text, T least, T most) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+    return fail(errc::misconfigured, std::string{name} + " is '" + std::string{text} +
+                                         "'; give a whole number from " + std::to_string(least) + " to " +
+                                         std::to_string(most));
+  return value;
+}
+
+result<log_level> level_of(std::string text) {
+  for (char& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  if (text == "DEBUG") return log_level::debug;
+  if (text == "INFO") return log_level::info;
+  if (text == "WARNING" || text == "WARN") return log_level::warning;
+  if (text == "ERROR" || text == "CRITICAL") return log_level::error;
+  return fail(errc::misconfigured, "LOG_LEVEL is '" + text + "'; give DEBUG, INFO, WARNING or ERROR");
+}
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> out;
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    auto part = list.substr(0, comma);
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ') || part.ends_with('/')) part.remove_suffix(1);
+    if (!part.empty()) out.emplace_back(part);
+  }
+  return out;
+}
+
+using environment_fn = std::function<std::string(const char*)>;
+
+status read_environment(options& o, const environment_fn& environment) {
+  if (const auto port = environment("PORT"); !port.empty()) {
+    const auto value = number_of<uint16_t>("PORT", port, 0, 65535);
+    if (!value) return value.error();
+    o.port = *value;
+  }
+  if (const auto level = environment("LOG_LEVEL"); !level.empty()) {
+    const auto value = level_of(level);
+    if (!value) return value.error();
+    o.level = *value;
+  }
+  if (const auto origins = environment("CORS_ORIGINS"); !origins.empty()) o.cors_origins = split(origins);
+  return ok;
+}
+
+status set_option(options& o, std::string_view name, const std::string& value, std::string& auth) {
+  if (name == "--bind") {
+    o.bind = value;
+  } else if (name == "--data") {
+    o.data = value;
+  } else if (name == "--auth") {
+    if (value != "none" && value != "token")
+      return fail(errc::misconfigured, "--auth is '" + value + "'; give none or token");
+    auth = value;
+  } else if (name == "--port") {
+    const auto port = number_of<uint16_t>(name, value, 0, 65535);
+    if (!port) return port.error();
+    o.port = *port;
+  } else if (name == "--threads") {
+    const auto threads = number_of<unsigned>(name, value, 1, 1000);
+    if (!threads) return threads.error();
+    o.threads = *threads;
+  } else {
+    return fail(errc::misconfigured,
+                "unknown option " + std::string{name} + "; memory-api --help lists them");
+  }
+  return ok;
+}
+
+status read_arguments(options& o, const std::vector<std::string>& arguments, std::string& auth) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string name = arguments[i];
+    if (name == "--help" || name == "-h") {
+      o.help = true;
+      continue;
+    }
+    if (name == "--version") {
+      o.version = true;
+      continue;
+    }
+    std::optional<std::string> value;
+    if (const size_t equals = name.find('='); equals != std::string::npos) {
+      value = name.substr(equals + 1);
+      name.resize(equals);
+    } else if (name.starts_with("--") && i + 1 < arguments.size()) {
+      value = arguments[++i];
+    }
+    if (!value || value->empty())
+      return fail(errc::misconfigured, name.starts_with("--")
+                                           ? name + " needs a value; see memory-api --help"
+                                           : "unexpected argument '" + name + "'; see memory-api --help");
+    if (const auto set = set_option(o, name, *value, auth); !set) return set;
+  }
+  return ok;
+}
+
+}  // namespace
+
+result<options> read_options(const std::vector<std::string>& arguments, const environment_fn& environment) {
+  options o;
+  std::string auth;
+  if (const auto read = read_environment(o, environment); !read) return read.error();
+  if (const auto read = read_arguments(o, arguments, auth); !read) return read.error();
+  o.token = auth == "none" ? "" : environment("MEMORY_API_TOKEN");
+  if (auth == "token" && o.token.empty())
+    return fail(errc::misconfigured, "--auth token needs the token in the environment: set MEMORY_API_TOKEN");
+  return o;
+}
+
+bool is_loopback(std::string_view bind) {
+  return bind == "localhost" || bind == "::1" || bind.starts_with("127.");
+}
+
+std::string_view usage_text() {
+  return R"(memory-api: keeps conversation summaries and user profiles, serves them over HTTP
+
+  --port N        port to listen on, 0 picks a free one        (PORT, default 8003)
+  --bind ADDRESS  address to listen on                         (default 127.0.0.1)
+  --data FILE     SQLite database, created where missing       (default ./memory.db)
+  --auth MODE     none, or token: every request but /health needs "Authorization: Bearer TOKEN" with the
+                  token of the environment variable MEMORY_API_TOKEN
+                  (default: token if MEMORY_API_TOKEN is set, else none)
+  --threads N     connections served at once                   (default 96)
+  --help          this text
+  --version       the version
+
+Environment: PORT, LOG_LEVEL (DEBUG, INFO, WARNING, ERROR; default INFO), MEMORY_API_TOKEN,
+CORS_ORIGINS (comma-separated origins that browsers may call from, default *; never with credentials).
+
+Prints {"listening":PORT} on stdout when ready, logs JSON lines on stderr. SIGTERM or SIGINT stops it.
+Exit codes: 0 stopped, 78 it cannot work as configured.
+)";
+}
+
+}  // namespace mw::api

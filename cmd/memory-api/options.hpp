@@ -1,0 +1,34 @@
+// Command line and environment of memory-api. Flags win over the environment; errors are errc::misconfigured,
+// one line that names the option and the fix.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/log_level.hpp"
+#include "protocol/errors.hpp"
+
+namespace mw::api {
+
+struct options {
+  std::string bind = "127.0.0.1";
+  uint16_t port = 8003;
+  std::string data = "./memory.db";
+  std::string token;                           ///< empty: no authentication
+  std::vector<std::string> cors_origins{"*"};  ///< "*" alone, or exact origins; empty: none
+  unsigned threads = 96;
+  log_level level = log_level::info;
+  bool help = false;
+  bool version = false;
+};
+
+/// `environment` returns the value of a variable, empty where it is not set.
+result<options> read_options(const std::vector<std::string>& arguments,
+                             const std::function<std::string(const char*)>& environment);
+std::string_view usage_text();
+/// Whether only this machine can reach that address.
+bool is_loopback(std::string_view bind);
+
+}  // namespace mw::api
