@@ -28,9 +28,9 @@ std::string_view to_string(action a);
 struct situation {
   flow::stage at = flow::stage::load;
   failure error;
-  uint32_t failures = 1;  ///< failures of this delivery for the same cause, this one included
+  uint32_t failures = 0;  ///< of this delivery for the same cause while others passed, this one included
   uint32_t max_failures = 5;
-  bool healthy_for_others = false;  ///< the dependency served another job since this one began to fail
+  bool healthy_for_others = false;  ///< another job passed this stage since this one failed last
   flow::duration held_for{};        ///< since the job first could not go on
   flow::duration hold_limit{};
   flow::duration missing_for{};  ///< since the conversation or message was first not found
@@ -38,6 +38,7 @@ struct situation {
   bool record_covers_event = false;
   bool redis_emptied = false;  ///< run id changed, or several conversations in a row are gone
   uint32_t crashes = 0;        ///< of actors in this delivery's handler, this one included
+  bool last_delivery = false;  ///< given back with a count, the broker itself would dead-letter it
   // --- only asked by llm_analyzer ---
   bool repaired = false;
   bool enlarged = false;

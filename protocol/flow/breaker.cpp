@@ -3,8 +3,7 @@
 namespace mw::flow {
 
 void breaker::success(time_point now) {
-  succeeded_ = true;
-  last_success_ = now;
+  if (open_) closed_at_ = now;
   open_ = false;
   refused_ = false;
   failed_.clear();
@@ -12,10 +11,8 @@ void breaker::success(time_point now) {
 
 bool breaker::failure_of(uint64_t job, bool refused, time_point now) {
   refused_ = refused;
-  if (open_) {
-    next_probe_ = now + (refused_ ? policy_.slow_probe_interval : policy_.probe_interval);
-    return false;
-  }
+  // What fails while it is open was mostly on its way before: it says nothing new, the next probe does.
+  if (open_) return false;
   failed_.insert(job);
   if (failed_.size() < policy_.failures) return false;
   force_open(now);
@@ -26,13 +23,13 @@ void breaker::force_open(time_point now) {
   if (open_) return;
   open_ = true;
   opened_at_ = now;
-  next_probe_ = now + (refused_ ? policy_.slow_probe_interval : policy_.probe_interval);
+  next_probe_ = now + interval();
   failed_.clear();
 }
 
 bool breaker::take_probe(time_point now) {
   if (!open_ || now < next_probe_) return false;
-  next_probe_ = now + (refused_ ? policy_.slow_probe_interval : policy_.probe_interval);
+  next_probe_ = now + interval();
   return true;
 }
 

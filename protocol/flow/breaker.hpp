@@ -1,7 +1,6 @@
 // One dependency's breaker and health, pure (DESIGN 6, "Breaker"). Failures of distinct jobs without a
 // success between open it; while open one probe at most every `probe_interval` is let through; a success
-// closes it and the limit comes back at half, then grows (slow start). `healthy_since` answers whether others
-// succeed while one job fails.
+// closes it and the limit comes back at half, then grows (slow start).
 #pragma once
 
 #include <cstdint>
@@ -31,17 +30,18 @@ class breaker {
   /// While open: may a probe go now? Reserves it.
   bool take_probe(time_point now);
   time_point next_probe() const { return next_probe_; }
-  /// A job other than the failing one succeeded at or after `t`.
-  bool healthy_since(time_point t) const { return succeeded_ && last_success_ >= t; }
+  /// When it opened last; what was sent before says nothing about now.
   time_point opened_at() const { return opened_at_; }
+  time_point closed_at() const { return closed_at_; }
 
  private:
+  duration interval() const { return refused_ ? policy_.slow_probe_interval : policy_.probe_interval; }
+
   breaker_policy policy_;
   bool open_ = false;
   bool refused_ = false;
-  bool succeeded_ = false;
-  time_point last_success_{};
   time_point opened_at_{};
+  time_point closed_at_{};
   time_point next_probe_{};
   std::set<uint64_t> failed_;  // distinct jobs since the last success; bounded by policy_.failures
 };

@@ -1,8 +1,25 @@
+// Deliveries, windows and room; how jobs start is in dispatch_start.cpp, how they end in
+// dispatch_outcome.cpp, what is done about dependencies, lost stages and shutdown in dispatch_trouble.cpp.
 #include "protocol/flow/dispatch.hpp"
 
 #include <algorithm>
 
 namespace mw::flow {
+namespace {
+
+/// Most entries of what is remembered about deliveries that are not ours at the moment.
+constexpr size_t remembered_most = 10'000;
+
+template <class Map>
+void keep_bounded(Map& m) {
+  if (m.size() > remembered_most) m.erase(m.begin());
+}
+
+bool gives_back(action what) {
+  return what == action::release || what == action::abandon;
+}
+
+}  // namespace
 
 dispatch::dispatch(dispatch_options options, dispatch_port& port, uint64_t seed)
     : options_(options),
@@ -15,29 +32,28 @@ dispatch::dispatch(dispatch_options options, dispatch_port& port, uint64_t seed)
       allowed_(options.turns.max_jobs) {}
 
 std::string dispatch::session_key(std::string_view user, std::string_view session) {
-  std::string key;
-  key.reserve(user.size() + session.size() + 1);
-  key.append(user).push_back('\0');
+  // The length first: no pair of ids can be read as another pair.
+  std::string key = std::to_string(user.size());
+  key.reserve(key.size() + user.size() + session.size() + 1);
+  key.append(":").append(user);
   return key.append(session);
 }
 
-// --- deliveries
-// -------------------------------------------------------------------------------------------------
+dispatch::job* dispatch::job_of(std::string_view user, std::string_view session) {
+  const auto active = active_.find(session_key(user, session));
+  return active == active_.end() ? nullptr : &jobs_.at(active->second);
+}
+
+// --- deliveries ---
 
 void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
   if (outstanding_credit_ > 0) --outstanding_credit_;
-  const auto known = ledger_.find(a.sequence_number);
-  if (known != ledger_.end()) {
-    known->second.held = l;
-    known->second.delivery_count = a.delivery_count;
-    const auto verdict = settling_.find(a.sequence_number);
-    if (verdict != settling_.end()) port_.settle(verdict->second);
-    return;
-  }
-  ledger_.emplace(a.sequence_number, ledger_entry{l, a.delivery_count});
+  if (came_again(a, l, now)) return;
+  ledger_.insert_or_assign(a.sequence_number, ledger_entry{l, a.delivery_count});
   if (const auto told = remembered_.extract(a.sequence_number)) return settle(told.mapped());
   if (draining_) return settle({a.sequence_number, action::release, "shutdown", {}});
-  if (join_held_job(a)) return;
+  came_back_released(a);
+  if (join_job(a)) return;
   const size_t before = windows_.size();
   const auto added = windows_.add(a, now);
   if (windows_.size() > before) port_.note(note::window_opened, {});
@@ -46,6 +62,45 @@ void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
   if (ledger_.size() * 10 > room_cap() * 9)
     for (const window* w : windows_.close_oldest(1, now)) became_ready(w);
   pump(now);
+}
+
+// A redelivery of something in the ledger. False where it is to be treated as new: it had been given back.
+bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
+  const auto known = ledger_.find(a.sequence_number);
+  if (known == ledger_.end()) return false;
+  const auto verdict = settling_.find(a.sequence_number);
+  if (verdict != settling_.end() && gives_back(verdict->second.what)) {
+    settling_.erase(verdict);
+    return false;
+  }
+  known->second = {l, a.delivery_count};
+  if (verdict != settling_.end()) {
+    port_.settle(verdict->second);
+    return true;
+  }
+  job* j = job_of(a.ids.user(), a.ids.session());
+  if (j != nullptr && j->spec.sequence_number == a.sequence_number) {
+    j->spec.delivery_count = j->from.delivery_count = a.delivery_count;
+    if (!near_last_delivery(a.delivery_count)) return true;
+    j->suspect = true;
+    if (j->where == place::turn) {
+      turns_.drop(a.ids.user(), j->spec.id);
+      wait_for_turn(*j);
+    }
+    return true;
+  }
+  const window* w = windows_.find(a.ids.user(), a.ids.session());
+  if (w == nullptr || w->sequence_number != a.sequence_number) return true;
+  const bool was_queued_plainly = w->ready && !near_last_delivery(w->delivery_count);
+  const auto added = windows_.add(a, now);
+  if (added.closed) {
+    became_ready(added.in);
+  } else if (was_queued_plainly && near_last_delivery(a.delivery_count)) {
+    turns_.drop(added.in);
+    queue_window(added.in);
+  }
+  pump(now);
+  return true;
 }
 
 void dispatch::arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why) {
@@ -58,47 +113,63 @@ void dispatch::arrived_unreadable(int64_t sequence_number, const lock& l, const 
   settle({sequence_number, v.what, std::string{v.reason}, why.detail});
 }
 
-void dispatch::settlement_failed(int64_t sequence_number) {
-  constexpr size_t most = 10'000;
-  auto node = settling_.extract(sequence_number);
-  ledger_.erase(sequence_number);
-  if (!node) return;
-  if (remembered_.size() >= most) remembered_.erase(remembered_.begin());
-  remembered_.insert_or_assign(sequence_number, std::move(node.mapped()));
-}
-
-// A job that waits for a dependency reads the conversation anew when it goes on: a newer event joins it.
-bool dispatch::join_held_job(const arrival& a) {
-  const auto active = active_.find(session_key(a.ids.user(), a.ids.session()));
-  if (active == active_.end()) return false;
-  job& j = jobs_.at(active->second);
-  if (j.is_running) return false;
+// A delivery that the session's job, or the one it runs for, covers. A job that waits reads the conversation
+// anew when it goes on: a newer event joins it, unless one after the load has its own window already.
+bool dispatch::join_job(const arrival& a) {
+  job* j = job_of(a.ids.user(), a.ids.session());
+  if (j == nullptr) return false;
   int64_t covered = a.sequence_number;
-  if (a.sequence_number > j.spec.sequence_number) {
-    covered = j.spec.sequence_number;
-    j.spec.sequence_number = a.sequence_number;
-    j.spec.ids = a.ids;
-    j.spec.delivery_count = a.delivery_count;
-    j.spec.completed_at_ms = std::max(j.spec.completed_at_ms, a.completed_at_ms);
-    j.missing_since = {};
+  if (a.sequence_number > j->spec.sequence_number) {
+    if (j->where == place::running || windows_.find(a.ids.user(), a.ids.session()) != nullptr) return false;
+    covered = j->spec.sequence_number;
+    j->spec.sequence_number = j->from.sequence_number = a.sequence_number;
+    j->spec.ids = j->from.ids = a.ids;
+    j->spec.delivery_count = j->from.delivery_count = a.delivery_count;
+    j->spec.completed_at_ms = std::max(j->spec.completed_at_ms, a.completed_at_ms);
+    j->from.completed_at_ms = j->spec.completed_at_ms;
+    ++j->from.events;
+    j->missing_since = {};
+    j->counted = 0;
   }
   settle({covered, action::complete, "covered", {}});
   return true;
 }
 
+// `released` must not cost a delivery count. Where it does, we hold longer before we give back.
+void dispatch::came_back_released(const arrival& a) {
+  const auto before = released_.extract(a.sequence_number);
+  if (!before || a.delivery_count <= before.mapped()) return;
+  release_costs_ = true;
+  port_.note(note::redelivery_count_rose, {});
+}
+
 void dispatch::settle(const settlement& s) {
+  if (s.what != action::abandon) crashes_.erase(s.sequence_number);
   settling_[s.sequence_number] = s;
   port_.settle(s);
 }
 
 void dispatch::settled(int64_t sequence_number) {
-  settling_.erase(sequence_number);
-  ledger_.erase(sequence_number);
+  const auto told = settling_.extract(sequence_number);
+  if (!told) return;
+  const auto entry = ledger_.extract(sequence_number);
+  if (told.mapped().what != action::release || !entry) return;
+  released_.insert_or_assign(sequence_number, entry.mapped().delivery_count);
+  keep_bounded(released_);
 }
 
 void dispatch::lock_lost(int64_t sequence_number) {
   // While its window or job lives the redelivery joins it; without one there is nothing left to know.
   if (settling_.erase(sequence_number) > 0) ledger_.erase(sequence_number);
+}
+
+void dispatch::settlement_failed(int64_t sequence_number) {
+  auto told = settling_.extract(sequence_number);
+  if (!told) return;
+  ledger_.erase(sequence_number);
+  if (gives_back(told.mapped().what)) return;  // it is tried again when it comes back
+  remembered_.insert_or_assign(sequence_number, std::move(told.mapped()));
+  keep_bounded(remembered_);
 }
 
 std::vector<std::pair<int64_t, lock>> dispatch::unsettled() const {
@@ -134,14 +205,21 @@ uint32_t dispatch::take_grant() {
   return grant;
 }
 
-// --- windows
-// ----------------------------------------------------------------------------------------------------
+// --- windows ---
+
+bool dispatch::near_last_delivery(uint32_t delivery_count) const {
+  return delivery_count > 0 && delivery_count + 2 >= options_.max_delivery_count;
+}
 
 void dispatch::became_ready(const window* w) {
   port_.note(note::window_closed, {});
-  if (active_.contains(session_key(w->ids.user(), w->ids.session()))) return;  // pushed when that job ends
-  if (w->delivery_count + 2 >= options_.max_delivery_count) {
-    suspects_.push_back(w);
+  queue_window(w);
+}
+
+void dispatch::queue_window(const window* w) {
+  if (job_of(w->ids.user(), w->ids.session()) != nullptr) return;  // queued when that job ends
+  if (near_last_delivery(w->delivery_count)) {
+    suspects_.push_back({w, 0});
   } else {
     turns_.push(w);
   }
@@ -150,9 +228,21 @@ void dispatch::became_ready(const window* w) {
 size_t dispatch::flush(std::string_view user, std::string_view session, time_point now) {
   const auto closed = windows_.flush(user, session, now);
   for (const window* w : closed) became_ready(w);
+  // What is being loaded just now is not to be postponed either.
+  for (auto& [id, j] : jobs_)
+    if ((user.empty() || j.spec.ids.user() == user) && (session.empty() || j.spec.ids.session() == session))
+      j.from.flushed = true;
   pump(now);
   return closed.size();
 }
+
+std::optional<int64_t> dispatch::sequence_of(uint64_t id) const {
+  const auto it = jobs_.find(id);
+  if (it == jobs_.end()) return std::nullopt;
+  return it->second.spec.sequence_number;
+}
+
+// --- time ---
 
 time_point dispatch::next_due(time_point now) const {
   time_point due = now + std::chrono::seconds{1};
@@ -164,111 +254,9 @@ time_point dispatch::next_due(time_point now) const {
 void dispatch::tick(time_point now) {
   for (const window* w : windows_.close_due(now)) became_ready(w);
   check_deadlines(now);
-  if (blocked()) {
-    release_overdue(now);
-    probe_synthetically(now);
-  }
+  if (blocked()) release_overdue(now);
   pump(now);
-}
-
-// --- starting jobs
-// ----------------------------------------------------------------------------------------------
-
-bool dispatch::blocked() const {
-  return loader_away_ ||
-         std::any_of(breakers_.begin(), breakers_.end(), [](const breaker& b) { return b.is_open(); });
-}
-
-void dispatch::loader_demand(uint32_t jobs, time_point now) {
-  demand_ += jobs;
-  if (loader_away_) {
-    loader_away_ = false;
-    dependency_well(dependency::redis, now);
-    update_intake(now);
-  }
-  pump(now);
-}
-
-void dispatch::pump(time_point now) {
-  while (pump_one(now)) {
-  }
-}
-
-bool dispatch::pump_one(time_point now) {
-  if (demand_ == 0 || loader_away_ || running_ >= allowed_) return false;
-  if (blocked()) {
-    if (held_.empty()) return false;
-    for (auto& b : breakers_)
-      if (b.is_open() && b.take_probe(now)) return start_held(now, true);
-    return false;
-  }
-  return start_held(now, false) || (!draining_ && start_window(now));
-}
-
-bool dispatch::start_held(time_point now, bool any) {
-  if (held_.empty() || (!any && held_.begin()->first > now)) return false;
-  for (auto it = held_.begin(); it != held_.end() && (any || it->first <= now); ++it) {
-    job& j = jobs_.at(it->second);
-    if (j.suspect && suspect_running_) continue;
-    held_.erase(it);
-    turns_.started(j.spec.ids.user());
-    j.probing = any;
-    submit(j, now);
-    return true;
-  }
-  return false;
-}
-
-bool dispatch::start_window(time_point now) {
-  const window* w = nullptr;
-  bool suspect = false;
-  if (!suspects_.empty() && !suspect_running_) {
-    w = suspects_.front();
-    suspects_.pop_front();
-    suspect = true;
-    turns_.started(w->ids.user());
-  } else {
-    w = turns_.next();
-  }
-  if (w == nullptr) return false;
-  job j;
-  j.from = windows_.take(w);
-  j.suspect = suspect;
-  j.spec.id = next_job_++;
-  j.spec.ids = j.from.ids;
-  j.spec.sequence_number = j.from.sequence_number;
-  j.spec.delivery_count = j.from.delivery_count;
-  j.spec.completed_at_ms = j.from.completed_at_ms;
-  j.spec.may_postpone = !j.from.flushed && j.from.delivery_count == 0 &&
-                        windows_.policy().quiet > duration::zero() &&
-                        now < j.from.opened + windows_.policy().max_age;
-  active_.emplace(session_key(j.spec.ids.user(), j.spec.ids.session()), j.spec.id);
-  const auto [it, inserted] = jobs_.emplace(j.spec.id, std::move(j));
-  submit(it->second, now);
-  return true;
-}
-
-void dispatch::submit(job& j, time_point now) {
-  --demand_;
-  ++running_;
-  j.is_running = true;
-  if (j.suspect) suspect_running_ = true;
-  ++j.spec.attempt;
-  j.at = stage::load;
-  j.submitted = now;
-  port_.note(note::job_started, {&j.spec, nullptr, {}, {}, dependency::none, {}});
-  port_.submit(j.spec);
-}
-
-std::optional<int64_t> dispatch::sequence_of(uint64_t id) const {
-  const auto it = jobs_.find(id);
-  if (it == jobs_.end()) return std::nullopt;
-  return it->second.spec.sequence_number;
-}
-
-void dispatch::entered(uint64_t id, uint32_t attempt, stage at) {
-  const auto it = jobs_.find(id);
-  if (it != jobs_.end() && it->second.spec.attempt == attempt && it->second.is_running) it->second.at = at;
+  if (blocked()) probe_synthetically(now);
 }
 
 }  // namespace mw::flow

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -94,13 +95,12 @@ class dispatch {
   void arrived(const arrival& a, const lock& l, time_point now);
   /// An event that cannot be read: dead-lettered through the ledger like any other.
   void arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why);
-  /// The broker answered a settlement. `again` where the delivery is still ours and the settlement must be
-  /// repeated.
+  /// The broker confirmed a settlement: the delivery is not ours any more.
   void settled(int64_t sequence_number);
   /// The lock is gone: the delivery comes back by itself; its window or job goes on and finds the watermark
   /// then.
   void lock_lost(int64_t sequence_number);
-  /// The settlement could not be told: it is repeated when the delivery comes back.
+  /// The settlement could not be told: complete and dead-letter are repeated when the delivery comes back.
   void settlement_failed(int64_t sequence_number);
   /// A new connection: everything unsettled is to be adopted, and settlements without an answer are repeated.
   std::vector<std::pair<int64_t, lock>> unsettled() const;
@@ -109,7 +109,7 @@ class dispatch {
   uint32_t take_grant();
   void receiver_lost() { outstanding_credit_ = 0; }
 
-  // --- stages ---
+  // --- stages. Intake is closed until the loader grants demand for the first time. ---
   void loader_demand(uint32_t jobs, time_point now);
   void entered(uint64_t job, uint32_t attempt, stage at);
   void finished(const job_result& r, time_point now);
@@ -144,52 +144,92 @@ class dispatch {
   const breaker& breaker_of(dependency d) const { return breakers_[static_cast<size_t>(d)]; }
 
  private:
+  /// Where a job waits, or that it runs.
+  enum class place : uint8_t {
+    running,
+    held,     ///< in held_, until its time
+    turn,     ///< in turns_, for its user's turn
+    suspects  ///< in suspects_, to run alone
+  };
   struct job {
     job_spec spec;
     window from;
     stage at = stage::load;
-    bool is_running = false;
+    place where = place::turn;
     bool suspect = false;
-    bool probing = false;
     time_point submitted{};
-    time_point first_trouble{};
+    time_point first_trouble{};  // since when it cannot go on; for the hold limit
+    time_point last_trouble{};
     time_point missing_since{};
-    time_point retry_at{};
     errc last_error{};
-    uint32_t failures = 0;
-    uint32_t counted = 0;  // failures across redeliveries, as Redis says
+    stage last_stage{};
+    time_point retry_at{};
+    uint32_t failures = 0;    // for the same cause in a row
+    uint32_t rejections = 0;  // of these, while others passed the stage
+    uint32_t counted = 0;     // failures across redeliveries, as Redis says
   };
   struct ledger_entry {
     lock held;
     uint32_t delivery_count = 0;
   };
+  /// When jobs passed a stage last, so that "others" can exclude the one that asks.
+  struct passes {
+    uint64_t job = 0;
+    time_point last{};
+    time_point by_others{};
+  };
 
+  // --- deliveries and windows: dispatch.cpp ---
   static std::string session_key(std::string_view user, std::string_view session);
+  job* job_of(std::string_view user, std::string_view session);
+  bool came_again(const arrival& a, const lock& l, time_point now);
+  bool join_job(const arrival& a);
+  void came_back_released(const arrival& a);
   void became_ready(const window* w);
-  bool join_held_job(const arrival& a);
+  void queue_window(const window* w);
+  bool near_last_delivery(uint32_t delivery_count) const;
+  void settle(const settlement& s);
+  size_t room_cap() const;
+
+  // --- starting jobs: dispatch_start.cpp ---
+  bool blocked() const;
   void pump(time_point now);
   bool pump_one(time_point now);
-  bool start_held(time_point now, bool any);
-  bool start_window(time_point now);
+  bool start_probe(time_point now);
+  bool start_held_early(dependency about, time_point now);
+  bool start_suspect(time_point now);
+  bool start_turn(time_point now);
+  job& open_job(const window* w);
   void submit(job& j, time_point now);
+  void wait_for_turn(job& j);
+  void wake_due(time_point now);
+
+  // --- how jobs end: dispatch_outcome.cpp ---
+  void reopen(const window& w, int64_t postpone_ms, time_point now);
+  void failed(job& j, const job_result& r, time_point now);
+  void count_missing(job& j, errc code, time_point now);
+  void count_failure(job& j, const job_result& r, time_point now);
+  void carry_out(job& j, const situation& s, const job_result& r, time_point now);
+  duration delay_of(const job& j, const situation& s, const verdict& v);
+  duration backoff(uint32_t failures, duration most);
+  duration hold_limit(uint32_t delivery_count) const;
   void hold(job& j, duration delay, time_point now);
+  void stop_running(job& j);
   void end_job(uint64_t id, const settlement& s);
   void close_job(uint64_t id);
-  void unhold(const job& j);
-  void settle(const settlement& s);
-  void failed(job& j, const job_result& r, time_point now);
-  void carry_out(job& j, const verdict& v, const job_result& r, time_point now);
+
+  // --- dependencies, lost stages: dispatch_trouble.cpp ---
+  void note_passes(const job& j, const job_result& r, bool llm_called, time_point now);
+  void passed(stage at, const job& j, time_point now);
+  bool others_passed(stage at, const job& j) const;
   void charge_dependency(job& j, const job_result& r, time_point now);
+  void breaker_opened(dependency d, const job* j, const job_result* r, std::string_view what);
   void dependency_well(dependency d, time_point now);
   void probe_synthetically(time_point now);
   void release_overdue(time_point now);
   void check_deadlines(time_point now);
-  void update_intake(time_point now);
-  bool blocked() const;
-  duration backoff(uint32_t failures);
+  void update_intake();
   breaker& breaker_mut(dependency d) { return breakers_[static_cast<size_t>(d)]; }
-  void made_progress();
-  size_t room_cap() const;
 
   dispatch_options options_;
   dispatch_port& port_;
@@ -200,23 +240,27 @@ class dispatch {
   std::unordered_map<int64_t, ledger_entry> ledger_;
   std::unordered_map<int64_t, settlement> settling_;
   std::map<int64_t, settlement> remembered_;  // verdicts the broker could not be told; bounded
+  std::map<int64_t, uint32_t> released_;      // delivery counts of what we gave back; bounded
+  bool release_costs_ = false;                // a released delivery came back with a higher count
   std::unordered_map<uint64_t, job> jobs_;
   std::unordered_map<std::string, uint64_t> active_;  // session key -> job
-  std::multimap<time_point, uint64_t> held_;          // by retry time
+  std::set<std::pair<time_point, uint64_t>> held_;    // by retry time
+  std::map<int64_t, uint32_t> crashes_;  // by sequence number, until the delivery is done; bounded
+  std::deque<turn> suspects_;
+  uint64_t suspect_running_ = 0;  // job
+  std::array<passes, 4> passes_;
+  stage memory_trouble_at_ = stage::load;
   time_point deadlines_checked_{};
-  std::unordered_map<int64_t, uint32_t> crashes_;  // by sequence number, until completed
-  std::deque<const window*> suspects_;
+  time_point overdue_checked_{};
   uint64_t next_job_ = 1;
   size_t running_ = 0;
   size_t allowed_;  // slow start after an outage
   uint32_t demand_ = 0;
   uint32_t outstanding_credit_ = 0;
   bool loader_away_ = true;
-  bool intake_open_ = true;
+  bool intake_open_ = false;
   bool draining_ = false;
-  bool suspect_running_ = false;
-  std::string last_missing_;
-  uint32_t missing_in_a_row_ = 0;
+  std::set<std::string, std::less<>> missing_sessions_;  // since a conversation was found last; bounded
 };
 
 }  // namespace mw::flow

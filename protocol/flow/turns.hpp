@@ -1,12 +1,14 @@
-// Users in turn: which ready window starts next, so that no user starves the others (DESIGN 2,
-// back-pressure). One job per user at a time; a user with more than `widen_at` waiting sessions widens up to
-// `jobs_per_user`; no user takes more than `user_share` of the job room. Pure; holds pointers to windows in
-// `ready` state, which the caller removes here before it takes them out of the window table.
+// Users in turn: which ready window or waiting job starts next, so that no user starves the others (DESIGN 2,
+// back-pressure). One job per user at a time; a user with more than `widen_at` sessions waiting or running
+// widens up to `jobs_per_user`; no user takes more than `user_share` of the job room. Pure; holds pointers to
+// windows in `ready` state, which the caller removes here before it takes them out of the window table.
+// O(log n) per call.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <list>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,36 +24,52 @@ struct turn_policy {
   uint32_t widen_at = 4;
 };
 
+/// What starts next: a window whose job begins, or a job that was held and goes on. Neither: nothing may.
+struct turn {
+  const window* fresh = nullptr;
+  uint64_t resumed = 0;
+  explicit operator bool() const { return fresh != nullptr || resumed != 0; }
+};
+
 class turns {
  public:
   explicit turns(turn_policy policy) : policy_(policy) {}
   void push(const window* w);
-  /// The next window whose user may run another job, or nullptr. Counts the user's job as running.
-  const window* next();
-  /// A job of this user ended.
+  /// A job that was held may go on; before its user's windows.
+  void resume(std::string_view user, uint64_t job);
+  /// The next one whose user may run another job. Counts the user's job as running.
+  turn next();
+  /// A job is about to run out of turn (a suspect, a probe): true where the user may run another one, which
+  /// is counted then.
+  bool try_start(std::string_view user);
+  /// A running job of this user ended, or is held.
   void finished(std::string_view user);
-  /// A held job of this user runs again beside the ready windows (no turn is needed).
-  void started(std::string_view user);
-  /// The window is not ready any more (taken otherwise).
+  /// It is not waiting any more (taken otherwise).
   void drop(const window* w);
+  void drop(std::string_view user, uint64_t job);
   size_t waiting() const { return waiting_; }
-  /// Longest waiting ready window, or nullptr.
-  const window* oldest() const;
 
  private:
+  struct text_hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
   struct user_queue {
-    std::deque<const window*> ready;
+    std::set<uint64_t> resumed;
+    std::set<std::pair<time_point, const window*>> ready;
     uint32_t running = 0;
     bool in_ring = false;
-    std::list<std::string>::iterator place;
+    std::list<const std::string*>::iterator place;
+    size_t waiting() const { return resumed.size() + ready.size(); }
   };
-  bool may_run(const user_queue& q) const;
-  void into_ring(const std::string& user, user_queue& q);
-  void forget_if_idle(const std::string& user);
+  using user_map = std::unordered_map<std::string, user_queue, text_hash, std::equal_to<>>;
+  user_map::iterator of(std::string_view user);
+  bool has_room(const user_queue& q) const;
+  void into_ring(user_map::iterator at);
+  void forget_if_idle(user_map::iterator at);
 
   turn_policy policy_;
-  std::unordered_map<std::string, user_queue> users_;
-  std::list<std::string> ring_;
+  user_map users_;
+  std::list<const std::string*> ring_;  // keys of users_ with something waiting and room to run it
   size_t waiting_ = 0;
 };
 

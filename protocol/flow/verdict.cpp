@@ -70,6 +70,9 @@ constexpr std::array rules{
     verdict_rule{"crashed the worker again and again",
                  [](const situation& s) { return is(s, errc::crashed) && s.crashes >= 3; },
                  action::dead_letter, "crashed-worker"},
+    verdict_rule{"crashed the worker on its last delivery",
+                 [](const situation& s) { return is(s, errc::crashed) && s.last_delivery; },
+                 action::dead_letter, "crashed-worker"},
     verdict_rule{"an actor crashed in the job", [](const situation& s) { return is(s, errc::crashed); },
                  action::abandon, "crashed"},
     // --- answers of the LLM that are mended where they arise ---
@@ -119,8 +122,6 @@ constexpr std::array rules{
     verdict_rule{"dependency down past the hold limit",
                  [](const situation& s) { return fatal_or_transient(s); }, action::release,
                  "dependency-down"},
-    verdict_rule{"refused", [](const situation& s) { return s.failures < s.max_failures && !past_hold(s); },
-                 action::hold, "rejected"},
     verdict_rule{"refused for everybody past the hold limit",
                  [](const situation& s) { return !s.healthy_for_others && past_hold(s); }, action::release,
                  "rejected"},
@@ -162,7 +163,7 @@ std::span<const verdict_rule> verdict_table() {
 verdict decide(const situation& s) {
   for (const auto& rule : rules)
     if (rule.matches(s)) return {rule.what, rule.reason, rule.name};
-  return {action::hold, "rejected", "refused"};
+  return {action::hold, rules.back().reason, rules.back().name};
 }
 
 }  // namespace mw

@@ -12,16 +12,29 @@ window& mutable_ref(const window& w) {
 
 }  // namespace
 
-void windows::schedule(window& w, time_point due) {
+bool windows::closes_at_once(const window& w) const {
+  return w.flushed || w.delivery_count > 0 || policy_.quiet == duration::zero() ||
+         w.events >= policy_.max_events ||
+         (policy_.max_tokens > 0 && uint64_t{w.events} * policy_.tokens_per_event >= policy_.max_tokens);
+}
+
+void windows::open_until(window& w, time_point due) {
   due_.erase({w.due, &w});
   w.due = due;
   due_.emplace(due, &w);
+  opened_.emplace(w.opened, &w);
+}
+
+void windows::leave_open(window& w) {
+  due_.erase({w.due, &w});
+  opened_.erase({w.opened, &w});
 }
 
 void windows::make_ready(window& w, time_point now) {
-  due_.erase({w.due, &w});
+  leave_open(w);
   w.ready = true;
   w.waiting_since = now;
+  waiting_.emplace(now, &w);
 }
 
 windows::added windows::add(const arrival& a, time_point now) {
@@ -34,33 +47,35 @@ windows::added windows::add(const arrival& a, time_point now) {
     fresh.completed_at_ms = a.completed_at_ms;
     fresh.delivery_count = a.delivery_count;
     fresh.opened = now;
+    fresh.due = now;
+    fresh.events = 1;
     result.in = &*table_.insert(std::move(fresh)).first;
   } else {
     window& w = mutable_ref(*found);
     result.in = &w;
-    if (a.sequence_number > w.sequence_number) {
-      result.covered = w.sequence_number;
-      w.ids = a.ids;
-      w.sequence_number = a.sequence_number;
+    if (a.sequence_number == w.sequence_number) {
       w.delivery_count = a.delivery_count;
-      w.completed_at_ms = std::max(w.completed_at_ms, a.completed_at_ms);
-    } else if (a.sequence_number < w.sequence_number) {
-      result.covered = a.sequence_number;
     } else {
-      w.delivery_count = a.delivery_count;
+      ++w.events;
+      w.completed_at_ms = std::max(w.completed_at_ms, a.completed_at_ms);
+      result.covered = std::min(a.sequence_number, w.sequence_number);
+      if (a.sequence_number > w.sequence_number) {
+        w.ids = a.ids;
+        w.sequence_number = a.sequence_number;
+        w.delivery_count = a.delivery_count;
+      }
     }
   }
   window& w = mutable_ref(*result.in);
-  ++w.events;
   if (w.ready) return result;
-  const duration left = std::max(duration::zero(), policy_.quiet - a.since_completed);
-  const auto due = std::min(now + left, w.opened + policy_.max_age);
-  if (policy_.quiet == duration::zero() || w.delivery_count > 0 || w.events >= policy_.max_events ||
-      due <= now) {
+  // The newest completedAt decides: an older event that arrives late never brings the close nearer.
+  const duration quiet_left = policy_.quiet - std::max(duration::zero(), a.since_completed);
+  const auto due = std::min(std::max(w.due, now + quiet_left), w.opened + policy_.max_age);
+  if (closes_at_once(w) || due <= now) {
     make_ready(w, now);
     result.closed = true;
-  } else if (result.covered != a.sequence_number) {
-    schedule(w, due);
+  } else {
+    open_until(w, due);
   }
   return result;
 }
@@ -76,17 +91,12 @@ std::vector<const window*> windows::close_due(time_point now) {
 }
 
 std::vector<const window*> windows::close_oldest(size_t n, time_point now) {
-  std::vector<window*> open;
-  open.reserve(due_.size());
-  for (const auto& [due, w] : due_) open.push_back(w);
-  n = std::min(n, open.size());
-  std::partial_sort(open.begin(), open.begin() + static_cast<ptrdiff_t>(n), open.end(),
-                    [](const window* a, const window* b) { return a->opened < b->opened; });
   std::vector<const window*> closed;
-  for (size_t i = 0; i < n; ++i) {
-    make_ready(*open[i], now);
-    open[i]->flushed = true;
-    closed.push_back(open[i]);
+  for (; n > 0 && !opened_.empty(); --n) {
+    window* w = opened_.begin()->second;
+    make_ready(*w, now);
+    w->flushed = true;
+    closed.push_back(w);
   }
   return closed;
 }
@@ -106,30 +116,50 @@ std::vector<const window*> windows::flush(std::string_view user, std::string_vie
 }
 
 window windows::take(const window* w) {
-  due_.erase({w->due, const_cast<window*>(w)});
+  window& own = mutable_ref(*w);
+  if (own.ready) {
+    waiting_.erase({own.waiting_since, &own});
+  } else {
+    leave_open(own);
+  }
   auto node = table_.extract(table_.find(std::pair{w->ids.user(), w->ids.session()}));
   return std::move(node.value());
 }
 
 windows::added windows::reopen(const window& w, duration delay, time_point now) {
   added result;
-  const auto found = table_.find(std::pair{w.ids.user(), w.ids.session()});
-  if (found != table_.end()) {
-    // A newer event opened a window of its own meanwhile: it covers this delivery, or the other way round.
-    arrival a{w.sequence_number, w.delivery_count, w.ids, w.completed_at_ms, policy_.quiet};
-    window& other = mutable_ref(*found);
-    other.opened = std::min(other.opened, w.opened);
-    const auto due_before = other.due;
-    result = add(a, now);
-    if (!other.ready) schedule(other, std::min(due_before, w.opened + policy_.max_age));
-    return result;
+  auto due = now + delay;
+  const auto [place, inserted] = table_.insert(w);
+  window& kept = mutable_ref(*place);
+  result.in = &kept;
+  if (inserted) {
+    kept.ready = false;
+    kept.due = now;
+  } else {
+    result.covered = std::min(w.sequence_number, kept.sequence_number);
+    if (w.sequence_number > kept.sequence_number) {
+      kept.ids = w.ids;
+      kept.sequence_number = w.sequence_number;
+      kept.delivery_count = w.delivery_count;
+    }
+    kept.completed_at_ms = std::max(kept.completed_at_ms, w.completed_at_ms);
+    kept.events += w.events;
+    kept.flushed = kept.flushed || w.flushed;
+    if (kept.ready) {
+      kept.opened = std::min(kept.opened, w.opened);
+      return result;
+    }
+    leave_open(kept);
+    kept.opened = std::min(kept.opened, w.opened);
+    due = std::max(due, kept.due);
   }
-  window again = w;
-  again.ready = false;
-  again.due = std::min(now + delay, w.opened + policy_.max_age);
-  window& stored = mutable_ref(*table_.insert(std::move(again)).first);
-  result.in = &stored;
-  due_.emplace(stored.due, &stored);
+  due = std::min(due, kept.opened + policy_.max_age);
+  if (closes_at_once(kept) || due <= now) {
+    make_ready(kept, now);
+    result.closed = true;
+  } else {
+    open_until(kept, due);
+  }
   return result;
 }
 
@@ -141,6 +171,12 @@ const window* windows::find(std::string_view user, std::string_view session) con
 std::optional<time_point> windows::next_due() const {
   if (due_.empty()) return std::nullopt;
   return due_.begin()->first;
+}
+
+std::vector<const window*> windows::ready_since(time_point t) const {
+  std::vector<const window*> list;
+  for (auto it = waiting_.begin(); it != waiting_.end() && it->first <= t; ++it) list.push_back(it->second);
+  return list;
 }
 
 std::vector<const window*> windows::all() const {

@@ -1,8 +1,9 @@
 // The windows (DESIGN 3): one per (user, session), holding one delivery; a newer event of the same
 // conversation covers the older one. Pure: the caller brings the time. An open window closes when the
-// conversation has been quiet, at max-age, at max-events, or at once when its delivery was delivered before;
-// a closed one waits as `ready` for its user's turn and still takes newer events. Not thread-safe. About 200
-// bytes a window beside the shared ids.
+// conversation has been quiet, at max-age, at max-events, at max-tokens, or at once when its delivery was
+// delivered before; a closed one waits as `ready` for its user's turn and still takes newer events. Not
+// thread-safe. Every call costs O(log n) and what it returns, but flush() and all(). About 300 bytes a window
+// beside the shared ids.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@ struct window_policy {
   duration quiet = std::chrono::seconds{60};  ///< 0: every event closes its window at once
   duration max_age = std::chrono::minutes{10};
   uint32_t max_events = 200;
+  uint32_t max_tokens = 60'000;     ///< estimated tokens waiting in one window; 0: no limit
+  uint32_t tokens_per_event = 300;  ///< the estimate: a question and its answer
 };
 
 /// One delivered event, as the dispatcher gets it.
@@ -54,17 +57,19 @@ class windows {
     int64_t covered = -1;  ///< sequence number of the delivery that is now covered (maybe the new one), or -1
     bool closed = false;   ///< the window became ready by this event
   };
+  /// A new event, or the redelivery of the one the window holds (it covers nothing and closes the window).
   added add(const arrival& a, time_point now);
 
   /// Windows whose time has come, oldest first; they become ready.
   std::vector<const window*> close_due(time_point now);
   /// The `n` windows that have been open longest become ready: room is short.
   std::vector<const window*> close_oldest(size_t n, time_point now);
-  /// Everything of a user (session empty) or one conversation becomes ready.
+  /// Everything of a user (session empty), of one conversation, or all (both empty) becomes ready.
   std::vector<const window*> flush(std::string_view user, std::string_view session, time_point now);
   /// Takes the window out of the table: its job starts, or it is given back.
   window take(const window* w);
-  /// Opens it again for at least `delay` (the conversation is not quiet), within max-age of `opened`.
+  /// Opens it again for at least `delay` (the conversation is not quiet), within max-age of `opened`. Where
+  /// events after it have opened a window meanwhile, the two become one.
   added reopen(const window& w, duration delay, time_point now);
   void set_policy(window_policy policy) { policy_ = policy; }
   const window_policy& policy() const { return policy_; }
@@ -73,6 +78,8 @@ class windows {
   std::optional<time_point> next_due() const;
   size_t size() const { return table_.size(); }
   size_t open() const { return due_.size(); }
+  /// Ready windows that have waited since `t` or longer, longest first.
+  std::vector<const window*> ready_since(time_point t) const;
   /// All windows, in no order.
   std::vector<const window*> all() const;
 
@@ -101,13 +108,18 @@ class windows {
       return key(a) == key(b);
     }
   };
-  void schedule(window& w, time_point due);
+  bool closes_at_once(const window& w) const;
+  void open_until(window& w, time_point due);
+  void leave_open(window& w);
   void make_ready(window& w, time_point now);
 
+  using by_time = std::set<std::pair<time_point, window*>>;
   window_policy policy_;
   std::unordered_set<window, key_hash, key_equal>
-      table_;                                     // nodes are stable: pointers stay valid until take()
-  std::set<std::pair<time_point, window*>> due_;  // open windows only
+      table_;        // nodes are stable: pointers stay valid until take()
+  by_time due_;      // open windows
+  by_time opened_;   // the same, by age
+  by_time waiting_;  // ready windows, by when they became ready
 };
 
 }  // namespace mw::flow

@@ -1,0 +1,145 @@
+#include "protocol/flow/turns.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <string>
+
+using namespace std::chrono_literals;
+using namespace mw::flow;
+
+namespace {
+
+struct queue {
+  explicit queue(turn_policy p) : order(p) {}
+  const window* wait(const std::string& user, const std::string& session) {
+    window w;
+    w.ids = {user, session, "m", ""};
+    w.ready = true;
+    w.waiting_since = now += 1ms;
+    order.push(&all.emplace_back(std::move(w)));
+    return &all.back();
+  }
+  std::string next() {
+    const turn t = order.next();
+    if (!t) return "-";
+    return t.fresh != nullptr ? std::string{t.fresh->ids.user()} : "job " + std::to_string(t.resumed);
+  }
+  turns order;
+  std::deque<window> all;
+  time_point now = time_point{} + 1000h;
+};
+
+turn_policy policy(uint32_t max_jobs) {
+  return {max_jobs, 0.25, 4, 4};
+}
+
+}  // namespace
+
+TEST_CASE("turns: users take turns, whoever came first with many") {
+  queue q{policy(40)};
+  for (int i = 0; i < 3; ++i) q.wait("a", "a" + std::to_string(i));
+  q.wait("b", "b");
+  q.wait("c", "c");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "b");
+  CHECK(q.next() == "c");
+  CHECK(q.next() == "-");
+  q.order.finished("a");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "-");
+}
+
+TEST_CASE("turns: one user's conversations start in the order they became ready") {
+  queue q{policy(40)};
+  const window* first = q.wait("a", "1");
+  const window* second = q.wait("a", "2");
+  CHECK(q.order.next().fresh == first);
+  q.order.finished("a");
+  CHECK(q.order.next().fresh == second);
+}
+
+TEST_CASE("turns: a user with many waiting conversations widens from one to four jobs") {
+  queue q{policy(40)};
+  for (int i = 0; i < 4; ++i) q.wait("a", std::to_string(i));
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "-");
+  for (int i = 4; i < 12; ++i) q.wait("a", std::to_string(i));
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "-");
+  for (int i = 0; i < 4; ++i) q.order.finished("a");
+  for (int i = 0; i < 4; ++i) CHECK(q.next() == "a");
+  CHECK(q.order.waiting() == 4);
+}
+
+TEST_CASE("turns: a widened user does not run before another one's turn") {
+  queue q{policy(40)};
+  for (int i = 0; i < 12; ++i) q.wait("a", std::to_string(i));
+  CHECK(q.next() == "a");
+  q.wait("b", "1");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "b");
+  CHECK(q.next() == "a");
+}
+
+TEST_CASE("turns: no user takes more than a quarter of the job room") {
+  queue q{policy(8)};
+  for (int i = 0; i < 50; ++i) q.wait("a", std::to_string(i));
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "-");
+  CHECK_FALSE(q.order.try_start("a"));
+  queue small{policy(1)};
+  small.wait("a", "1");
+  CHECK(small.next() == "a");
+}
+
+TEST_CASE("turns: a job that goes on comes before its user's windows, in its user's turn") {
+  queue q{policy(40)};
+  q.wait("a", "1");
+  q.wait("b", "1");
+  q.order.resume("b", 7);
+  q.order.resume("a", 8);
+  CHECK(q.order.waiting() == 4);
+  CHECK(q.next() == "job 8");
+  CHECK(q.next() == "job 7");
+  CHECK(q.next() == "-");
+  q.order.finished("b");
+  CHECK(q.next() == "b");
+}
+
+TEST_CASE("turns: what starts out of turn counts for its user") {
+  queue q{policy(40)};
+  CHECK(q.order.try_start("a"));
+  CHECK_FALSE(q.order.try_start("a"));
+  q.wait("a", "1");
+  CHECK(q.next() == "-");
+  q.order.finished("a");
+  CHECK(q.next() == "a");
+}
+
+TEST_CASE("turns: dropped ones never come up") {
+  queue q{policy(40)};
+  const window* first = q.wait("a", "1");
+  q.wait("a", "2");
+  q.order.resume("b", 7);
+  q.order.drop(first);
+  q.order.drop(first);
+  q.order.drop("b", 7);
+  q.order.drop("b", 7);
+  q.order.drop("nobody", 1);
+  CHECK(q.order.waiting() == 1);
+  CHECK(q.order.next().fresh->ids.session() == "2");
+  CHECK(q.next() == "-");
+  CHECK(q.order.waiting() == 0);
+}
+
+TEST_CASE("turns: a finish nobody started changes nothing") {
+  queue q{policy(40)};
+  q.order.finished("a");
+  q.wait("a", "1");
+  CHECK(q.next() == "a");
+  CHECK_FALSE(q.order.try_start("a"));
+}
