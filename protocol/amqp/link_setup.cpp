@@ -168,9 +168,9 @@ void receiver_link::impl::become_ready() {
 void receiver_link::impl::on_link_ended(pn_link_t* link) {
   const error_words words = words_of(pn_link_remote_condition(link));
   const bool ours = link == receiver_;
-  failure f = map_condition(ours ? "receiver link of " + options_.entity + " ended by the broker"
-                                 : "a link of ours was ended by the broker",
-                            words, errc::connection_lost);
+  const bool management = management_ && management_->owns(link);
+  const std::string node = ours ? options_.entity : management ? management_->node() : "$cbs";
+  failure f = map_condition("link to " + node + " ended by the broker", words, errc::connection_lost);
   if (!ours || stage_ != stage::ready) return connection_->end(std::move(f));
   // The connection lives: what we have an outcome for is still settled, by token, before we report the end.
   pn_link_close(receiver_);
