@@ -11,11 +11,17 @@ namespace {
 
 constexpr std::string_view never_said = "words that nobody in this conversation has said";
 
-std::string json_object(const findings& f) {
+/// For a request that describes the shape in words only.
+std::string plain_analysis(const transcript& t, const findings& f) {
   std::string out;
   json_writer w{out};
   w.begin_object().field("summary", f.summary).strings("themes", f.themes).strings("persons", f.persons);
-  w.strings("places", f.places).field("user_sentiment", f.sentiment).end_object();
+  w.strings("places", f.places).field("user_sentiment", f.sentiment).key("operations").begin_array();
+  for (const auto& op : f.operations) {
+    w.begin_object().field("message", t.lines[op.line].label).field("quote", op.quote).field("op", op.op);
+    w.field("category", op.category).field("item", op.item).field("replaces", op.replaces).end_object();
+  }
+  w.end_array().end_object();
   return out;
 }
 
@@ -39,10 +45,10 @@ std::string cut_in_half(const std::string& text) {
 completion complete(const chat_request& r, const transcript& t, std::optional<fault_kind> fault) {
   completion c;
   if (fault == fault_kind::refusal) return {"I can't help with that.", true, "stop"};
-  if (r.json_schema || r.json_object) {
+  if (r.json_schema || r.json_object || t.from_worker) {
     auto f = analyse(t);
     if (fault == fault_kind::wrong_quote) spoil_quotes(t, f);
-    c.content = r.json_schema ? fill_schema(*r.json_schema, t, f) : json_object(f);
+    c.content = r.json_schema ? fill_schema(*r.json_schema, t, f) : plain_analysis(t, f);
   } else {
     c.content = "ok";
   }

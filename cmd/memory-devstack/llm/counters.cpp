@@ -22,13 +22,13 @@ void counters::left(bool embeddings, std::string_view outcome, const token_use& 
   tokens_.completion += tokens.completion;
 }
 
-void counters::analysed(std::string_view owner, const transcript& t) {
+void counters::analysed(const transcript& t) {
   const std::lock_guard lock{mutex_};
-  ++owners_[std::string{owner}];
+  ++titles_[t.title];
   for (const auto& l : t.lines) {
     if (!l.fresh || !l.from_user) continue;
     ++messages_analysed_;
-    std::string key{owner};
+    std::string key{t.title};
     key.append(1, '\0').append(l.text);
     ++message_times_[std::hash<std::string>{}(key)];
   }
@@ -48,8 +48,8 @@ std::string counters::json() const {
   w.key("tokens").begin_object().field("prompt", tokens_.prompt).field("cached", tokens_.cached);
   w.field("completion", tokens_.completion).end_object();
   w.field("in_flight", in_flight_).field("max_in_flight", max_in_flight_);
-  w.key("owners").begin_object();
-  for (const auto& [name, n] : owners_) w.field(name, n);
+  w.key("titles").begin_object();
+  for (const auto& [name, n] : titles_) w.field(name, n);
   w.end_object();
   uint64_t max_times = 0;
   for (const auto& [hash, n] : message_times_) max_times = std::max(max_times, n);
@@ -65,7 +65,7 @@ void counters::reset() {
   max_in_flight_ = in_flight_;
   tokens_ = {};
   outcomes_.clear();
-  owners_.clear();
+  titles_.clear();
   message_times_.clear();
 }
 

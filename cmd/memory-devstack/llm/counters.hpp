@@ -25,10 +25,11 @@ class counters {
   void entered();
   /// `outcome`: "ok", a fault's name, or "refused" for a request that a real service would refuse too.
   void left(bool embeddings, std::string_view outcome, const token_use& tokens);
-  /// An answer was given for these lines. `owner` tells users apart.
-  void analysed(std::string_view owner, const transcript& t);
+  /// An answer was given for these lines. A prompt names neither user nor session: conversations are told
+  /// apart by their title.
+  void analysed(const transcript& t);
   /// {"requests","chat","embeddings","outcomes":{},"tokens":{},"in_flight","max_in_flight",
-  ///  "owners":{OWNER: answers},"messages":{"distinct","analysed","max_times"}}
+  ///  "titles":{TITLE: answers},"messages":{"distinct","analysed","max_times"}}
   std::string json() const;
   void reset();
 
@@ -40,7 +41,7 @@ class counters {
   uint64_t max_in_flight_ = 0;
   token_use tokens_;
   std::map<std::string, uint64_t> outcomes_;
-  std::map<std::string, uint64_t> owners_;
+  std::map<std::string, uint64_t> titles_;
   std::unordered_map<size_t, uint64_t> message_times_;
   uint64_t messages_analysed_ = 0;
 };

@@ -51,7 +51,7 @@ struct fault_rule {
 
 struct fault_question {
   bool embeddings = false;
-  std::string_view prompt;
+  std::string prompt;  ///< what the conversation's messages say
   uint64_t tokens = 0;
   const std::vector<std::string>* parameters = nullptr;
 };

@@ -39,7 +39,7 @@ the next N requests, to a share P, or to all; with a trigger only to prompts tha
   malformed_json              schema_violation        wrong_quote           refusal             prompt_filter
   output_filter               length                  unauthorized
   unsupported_parameter {param}, while it is sent     context_length {above_tokens}, while it is longer
-Counters: GET /_admin/stats; DELETE resets them.
+Counters: GET /_admin/stats; DELETE resets them. Conversations are told apart by their title.
 )";
 
 struct llm_options {

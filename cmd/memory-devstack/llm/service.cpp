@@ -33,6 +33,14 @@ std::string presented_key(const http::server_request& request, flavour f) {
   return header.starts_with(bearer) ? std::string{header.substr(bearer.size())} : std::string{};
 }
 
+/// What a trigger word is looked for in: not the instructions.
+std::string without_instructions(const std::vector<request_message>& messages) {
+  std::string text;
+  for (const auto& m : messages)
+    if (m.role != "system" && m.role != "developer") text.append(m.text).append(1, '\n');
+  return text;
+}
+
 http::server_response json_answer(int status, std::string body) {
   http::server_response r;
   r.status = status;
@@ -202,7 +210,8 @@ service::outcome service::chat(const http::server_request& request, const route&
   auto parsed = parse_chat_request(request.body);
   if (const auto* e = std::get_if<api_error>(&parsed)) return {to_response(*e), "refused", {}};
   const auto& chat = std::get<chat_request>(parsed);
-  if (r.deployment.empty() && chat.model.empty())
+  // local servers fill in their only model, Azure's v1 form does not
+  if (r.kind == flavour::azure && r.deployment.empty() && chat.model.empty())
     return {to_response({400, "you must provide a model parameter", "model"}), "refused", {}};
   if (r.needs_api_version && chat.json_schema && request.parameter("api-version") < first_structured)
     return {to_response({400,
@@ -213,7 +222,7 @@ service::outcome service::chat(const http::server_request& request, const route&
   const auto prompt = joined_text(chat.messages);
   token_use use;
   use.prompt = count_tokens(prompt) + 4 * chat.messages.size();
-  const auto fault = pick({false, prompt, use.prompt, &chat.parameters});
+  const auto fault = pick({false, without_instructions(chat.messages), use.prompt, &chat.parameters});
   if (fault)
     if (auto response = replaced_by_fault(*fault, r.kind, use.prompt))
       return {std::move(*response), std::string{to_string(fault->kind)}, {}};
@@ -239,8 +248,7 @@ service::outcome service::answer_chat(const chat_request& parsed, const route& r
   response.headers.emplace_back("x-request-id", id);
   add_rate_headers(response, false);
   if (fault && fault->kind == fault_kind::cut) response.cut_after = fault->cut_after;
-  if (!fault && (parsed.json_schema || parsed.json_object))
-    counters_.analysed(conversation.owner, conversation);
+  if (!fault && conversation.from_worker) counters_.analysed(conversation);
   return {std::move(response), fault ? std::string{to_string(fault->kind)} : "ok", use};
 }
 

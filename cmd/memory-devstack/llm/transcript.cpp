@@ -29,10 +29,34 @@ bool read_line(simdjson::dom::parser& parser, std::string_view text, transcript&
   return true;
 }
 
+/// {"profile":{"interests":["Likes tea"]}}
+void read_profile(const object& categories, transcript& t) {
+  for (const auto [category, items] : categories) {
+    simdjson::dom::array list;
+    if (items.get(list) != simdjson::SUCCESS) continue;
+    for (const auto item : list) {
+      std::string_view text;
+      if (item.get(text) == simdjson::SUCCESS)
+        t.profile.push_back({std::string{category}, std::string{text}});
+    }
+  }
+}
+
+void read_heading(simdjson::dom::parser& parser, std::string_view text, transcript& t) {
+  object o;
+  if (!text.starts_with('{') || parser.parse(text.data(), text.size()).get(o) != simdjson::SUCCESS) return;
+  object categories;
+  std::string_view value;
+  if (o["profile"].get(categories) == simdjson::SUCCESS) read_profile(categories, t);
+  if (o["previous_summary"].get(value) == simdjson::SUCCESS) t.previous_summary = value;
+  if (o["title"].get(value) == simdjson::SUCCESS) t.title = value;
+}
+
 void read_lines(simdjson::dom::parser& parser, std::string_view text, transcript& t) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    read_line(parser, trim(text.substr(0, end)), t);
+    const auto one = trim(text.substr(0, end));
+    if (!read_line(parser, one, t)) read_heading(parser, one, t);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
@@ -44,7 +68,8 @@ transcript read_transcript(const std::vector<request_message>& messages) {
   simdjson::dom::parser parser;
   for (const auto& m : messages)
     if (m.role == "user") read_lines(parser, m.text, t);
-  if (!t.lines.empty()) return t;
+  t.from_worker = !t.lines.empty();
+  if (t.from_worker) return t;
   for (const auto& m : messages)
     if (m.role == "user" || m.role == "assistant")
       t.lines.push_back({fmt::format("m{}", t.lines.size() + 1), m.role == "user", true, m.text});

@@ -1,7 +1,7 @@
 // What the stand-in works on: the conversation inside a chat completions request, and what it found in it.
-// read_transcript() understands the worker's prompt (one JSON object a message line); any other request is
-// taken as it is: its own user and assistant messages are the conversation. The request's shape is checked
-// elsewhere. Pure.
+// read_transcript() understands the worker's prompt (protocol/llm/prompt.hpp: one JSON object a line); any
+// other request is taken as it is: its own user and assistant messages are the conversation. The request's
+// shape is checked elsewhere. Pure.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,8 @@ struct transcript {
   std::vector<line> lines;
   std::vector<profile_item> profile;
   std::string previous_summary;
-  std::string owner;  ///< who and which session, as far as the prompt tells; for counting only
+  std::string title;
+  bool from_worker = false;  ///< the request was the worker's prompt
 };
 
 struct found_operation {
