@@ -76,7 +76,8 @@ void directory::add_receivable(destination& to, const std::string& path) {
 void directory::add_topic(const std::string& name, const std::vector<std::string>& subscriptions) {
   destination& to = destinations_.emplace_back(name);
   by_name_[normal_address(name)] = &to;
-  for (const auto& s : subscriptions) add_receivable(to, name + "/Subscriptions/" + s);
+  const std::string prefix = name + "/Subscriptions/";
+  for (const auto& s : subscriptions) add_receivable(to, prefix + s);
 }
 
 void directory::add_queue(const std::string& name) {

@@ -84,10 +84,38 @@ size_t all_fields(uint64_t code) {
   return code >= 0x10 && code < 0x10 + counts.size() ? counts[code - 0x10] : 0;
 }
 
+/// The encoded default of a field that was left out: null where the specification names none. The SDKs that
+/// need all fields do not know the defaults either.
+std::string_view default_of(uint64_t code, size_t field) {
+  static constexpr std::string_view no = "\x42";
+  static constexpr std::string_view null = "\x40";
+  switch (code << 8 | field) {
+    case 0x1003:  // open: channel-max
+      return "\x60\xff\xff";
+    case 0x1104:  // begin: handle-max
+      return "\x70\xff\xff\xff\xff";
+    case 0x1208:  // attach: incomplete-unsettled
+    case 0x1309:  // flow: drain, echo
+    case 0x130a:
+    case 0x1405:  // transfer: more, resume, aborted, batchable
+    case 0x1408:
+    case 0x1409:
+    case 0x140a:
+    case 0x1503:  // disposition: settled, batchable
+    case 0x1505:
+    case 0x1601:  // detach: closed
+      return no;
+    default:
+      return null;
+  }
+}
+
 std::string padded(const performative& p, size_t want) {
   std::string fields;
-  for (const auto& f : p.fields) fields.append(f.encoded);
-  fields.append(want - p.fields.size(), 0x40);
+  for (size_t i = 0; i < want; ++i) {
+    const bool given = i < p.fields.size() && !p.fields[i].is_null();
+    fields.append(given ? p.fields[i].encoded : default_of(p.code, i));
+  }
   std::string frame;
   const bool small = fields.size() + 1 < 256;
   const size_t size = p.head.size() + 3 + (small ? 3 : 9) + fields.size() + p.payload.size();

@@ -1,8 +1,8 @@
 // Two things Proton does not do, done on the plain byte stream: the scanner finds the message-format of
 // inbound transfers (Proton exposes it nowhere, and it alone tells a batch from a message), the padder
-// rewrites outbound frames so that their performatives carry all fields (older Python SDKs index them by
-// position). Both take the stream in any pieces. Pure; what is not understood passes unchanged, Proton judges
-// it.
+// rewrites outbound frames so that their performatives carry all fields, defaults spelt out (Python's SDK
+// indexes fields by position and knows no defaults). Both take the stream in any pieces. Pure; what is not
+// understood passes unchanged, Proton judges it.
 #pragma once
 
 #include <cstdint>

@@ -65,6 +65,7 @@ response renew_lock(const request& r, const management_context& c) {
   // All or nothing: a caller that gets 410 knows that no lock was prolonged.
   if (!all_held(*c.from, tokens, c.now)) return lock_lost();
   std::vector<int64_t> expirations;
+  expirations.reserve(tokens.size());
   for (const auto& t : tokens) expirations.push_back(c.from->renew(t, c.now).value_or(c.now));
   response reply;
   encoder{reply.body}.begin_map().string("expirations").array_of_timestamp(expirations).end();
@@ -163,6 +164,7 @@ response schedule(const request& r, const management_context& c) {
     parsed.push_back(*what);
   }
   std::vector<int64_t> numbers;
+  numbers.reserve(parsed.size());
   for (auto& what : parsed) numbers.push_back(c.to->schedule(std::move(what)));
   response reply;
   encoder{reply.body}.begin_map().string("sequence-numbers").array_of_int64(numbers).end();

@@ -1,5 +1,7 @@
 #include "cmd/memory-devstack/bus/options.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <limits>
 
@@ -120,7 +122,7 @@ result<bus_options> parse_bus_options(std::span<const std::string> args) {
       if (i + 1 == args.size()) return wrong(name + " needs a value");
       text = args[++i];
     }
-    if (!store(o, name, text)) return wrong(name + ": '" + text + "' is not a valid value");
+    if (!store(o, name, text)) return wrong(fmt::format("{}: '{}' is not a valid value", name, text));
   }
   if (o.tls_cert.empty() != o.tls_key.empty()) return wrong("--tls-cert and --tls-key go together");
   if (o.topics.empty() && o.queues.empty())

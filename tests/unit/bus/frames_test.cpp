@@ -82,6 +82,11 @@ TEST_CASE("padder: performatives get all their fields, the payload stays, the si
   const std::string first = out.substr(0, static_cast<uint8_t>(out[3]));
   const std::string second = out.substr(first.size());
   CHECK(field_count(first) == 8);
+  std::string_view begin_body = std::string_view{first}.substr(8);
+  const auto fields = mw::amqp::items_of(*mw::amqp::read_value(begin_body));
+  CHECK((*fields)[3].integer() == 100);
+  CHECK((*fields)[4].integer() == 0xffffffff);  // handle-max: its default
+  CHECK((*fields)[5].is_null());
   CHECK(field_count(second) == 11);
   CHECK(static_cast<uint8_t>(second[3]) == second.size());
   CHECK(second.ends_with("payload"));
