@@ -20,6 +20,7 @@ constexpr std::array<const char*, schema_version> steps{
                             epoch INTEGER NOT NULL, etag INTEGER NOT NULL, timestamp TEXT NOT NULL,
                             body TEXT NOT NULL, embedding BLOB, UNIQUE(user_id, session_id));
        CREATE INDEX records_by_time ON records(user_id, timestamp);
+       CREATE INDEX records_by_epoch ON records(user_id, epoch);
        CREATE VIRTUAL TABLE record_text USING fts5(owner, summary, themes, persons, places,
                                                    tokenize = 'porter unicode61 remove_diacritics 2');)"};
 

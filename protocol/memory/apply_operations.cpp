@@ -79,11 +79,13 @@ class editor {
 
   void add_origin(const operation& op, const std::string& item) {
     const std::string folded = fold_item(item);
-    std::erase_if(p_.origins, [&](const item_origin& o) {
-      return o.in == op.in && o.session_id == c_.session_id && fold_item(o.item) == folded;
-    });
-    p_.origins.push_back({op.in, item, c_.session_id, op.evidence.id, op.evidence.timestamp});
-    if (p_.origins.size() > max_origins) p_.origins.erase(p_.origins.begin());
+    auto& all = p_.origins;
+    const auto of_item = [&](const item_origin& o) { return o.in == op.in && fold_item(o.item) == folded; };
+    std::erase_if(all, [&](const item_origin& o) { return o.session_id == c_.session_id && of_item(o); });
+    if (std::count_if(all.begin(), all.end(), of_item) >= max_origins_of_item)
+      all.erase(std::find_if(all.begin(), all.end(), of_item));
+    all.push_back({op.in, item, c_.session_id, op.evidence.id, op.evidence.timestamp});
+    if (all.size() > max_origins) all.erase(all.begin());
   }
 
   effect add(const operation& op) {

@@ -80,8 +80,10 @@ bool has_summary(const record& r);
 inline constexpr size_t max_items = 100;
 inline constexpr size_t max_item_bytes = 500;
 inline constexpr size_t max_origins = category_count * max_items;
+/// Sessions remembered as an item's source; the oldest gives way.
+inline constexpr int max_origins_of_item = 3;
 /// Sessions in profile.applied. It matters only until the record's own watermark has followed.
-inline constexpr size_t max_applied = 100;
+inline constexpr size_t max_applied = 64;
 inline constexpr size_t max_skipped = 50;
 inline constexpr size_t max_forgotten = 1000;
 

@@ -172,6 +172,18 @@ TEST_CASE("positions of many sessions stay bounded and the newest survive") {
   CHECK(p.applied.count("session-149") == 1);
 }
 
+TEST_CASE("an item remembers the newest few sessions that said it") {
+  profile p;
+  for (const char* session : {"one", "two", "three", "four"}) {
+    commit c = with(make_commit(0, 2), {op_add("chess", 1)});
+    c.session_id = session;
+    p = apply_to_profile(p, c, now).next;
+  }
+  REQUIRE(p.origins.size() == 3);
+  CHECK(p.origins[0].session_id == "two");
+  CHECK(p.origins[2].session_id == "four");
+}
+
 TEST_CASE("folding makes items equal across case and spaces in several scripts, not across accents") {
   CHECK(fold_item("ČESKÝ Krumlov") == fold_item("český\u00a0 krumlov"));
   CHECK(fold_item("ΣΟΦΟΣ") == fold_item("σοφος"));
