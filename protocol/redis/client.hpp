@@ -4,7 +4,8 @@
 // thread; callbacks run on the loop thread, each exactly once. Every command has a time-out; a timed-out
 // command ends the connection (a late reply would shift the pipeline). Errors: unreachable, timed_out,
 // connection_lost, unauthorized, forbidden, overloaded (LOADING), no_memory (OOM, READONLY), too_large,
-// malformed, rejected (any other -ERR).
+// malformed, misconfigured (MOVED), rejected (any other -ERR). When the connection ends, the command at fault
+// (timed_out, too_large, malformed) gets that error, the others connection_lost, in order, then `closed`.
 #pragma once
 
 #include <chrono>
@@ -42,14 +43,18 @@ class client {
  public:
   using reply_fn = std::function<void(result<reply>)>;
   using closed_fn = std::function<void(failure)>;
+  /// The loop must outlive the client.
   client(io::loop& loop, client_options options);
-  ~client();  ///< any thread; pending commands end as `cancelled`, `closed` is not called
+  ~client();  ///< any thread; pending commands end as `cancelled` (on the loop), `closed` is not called
   client(const client&) = delete;
   client& operator=(const client&) = delete;
 
-  /// Resolves, connects, AUTHs, asks INFO server (run id). `ready` gets the run id. `closed` is called at
-  /// most once: when connecting failed (instead of ready) or the connection ended later.
+  /// Resolves, connects, AUTHs, asks INFO server (run id), all within connect_timeout. `ready` gets the run
+  /// id (empty where the user may not call INFO). `closed` is called at most once: when connecting failed
+  /// (instead of ready) or the connection ended later. To be called once, before the first command.
   void connect(std::function<void(std::string run_id)> ready, closed_fn closed);
+  /// Sent as soon as the connection is ready; commands of one loop iteration leave in one write. An array's
+  /// items that are errors are given as their text.
   void command(std::vector<std::string> argv, reply_fn done);
 
  private:

@@ -1,0 +1,156 @@
+#include "protocol/redis/reply_reader.hpp"
+
+#include <fmt/format.h>
+#include <hiredis/read.h>
+
+#include <algorithm>
+
+namespace mw::redis {
+namespace {
+
+constexpr size_t slice_bytes = 16u << 10;         // hiredis moves the unread rest of its buffer per reply
+constexpr size_t idle_buffer_bytes = 256u << 10;  // a larger empty buffer is given back
+constexpr int max_items = 1'000'000;
+
+struct error_rule {
+  std::string_view prefix;
+  errc code;
+  std::string_view fix;
+};
+
+constexpr error_rule rules[] = {
+    {"NOAUTH", errc::unauthorized, "set REDIS_PASSWORD"},
+    {"WRONGPASS", errc::unauthorized, "check REDIS_PASSWORD and REDIS_USERNAME"},
+    {"ERR AUTH", errc::unauthorized, "this server has no password: leave REDIS_PASSWORD empty"},
+    {"ERR invalid password", errc::unauthorized, "check REDIS_PASSWORD"},
+    {"NOPERM", errc::forbidden, "give this user the permission (ACL SETUSER)"},
+    {"DENIED", errc::forbidden,
+     "the server is in protected mode: set a password there and REDIS_PASSWORD here"},
+    {"LOADING", errc::overloaded, "the server is loading its data, wait"},
+    {"TRYAGAIN", errc::overloaded, {}},
+    {"CLUSTERDOWN", errc::overloaded, {}},
+    {"MASTERDOWN", errc::overloaded, {}},
+    {"BUSY", errc::overloaded, "a script runs too long on the server"},
+    {"ERR max number of clients", errc::overloaded, "raise maxclients on the server"},
+    {"OOM", errc::no_memory, "raise maxmemory on the server"},
+    {"READONLY", errc::no_memory, "this is a replica: point REDIS_HOST at the primary"},
+    {"MISCONF", errc::no_memory, "the server cannot save to its disk"},
+    {"NOREPLICAS", errc::no_memory, "the server lacks replicas to write to"},
+    {"MOVED", errc::misconfigured, "this is a cluster node: use the endpoint of a single shard or a proxy"},
+    {"ASK", errc::misconfigured, "this is a cluster node: use the endpoint of a single shard or a proxy"},
+};
+
+bool is_rule(std::string_view line, std::string_view prefix) {
+  return line.starts_with(prefix) && (line.size() == prefix.size() || line[prefix.size()] == ' ');
+}
+
+/// Without what repeats our arguments, and short.
+std::string_view presentable(std::string_view line) {
+  line = line.substr(0, line.find(", with args beginning with"));
+  return line.substr(0, std::min<size_t>(line.size(), 200));
+}
+
+}  // namespace
+
+failure meaning_of(std::string_view error_line, std::string_view where) {
+  const auto shown = presentable(error_line);
+  for (const auto& rule : rules) {
+    if (!is_rule(error_line, rule.prefix)) continue;
+    return fail(dependency::redis, rule.code,
+                rule.fix.empty() ? fmt::format("{}: {}", where, shown)
+                                 : fmt::format("{}: {} ({})", where, shown, rule.fix));
+  }
+  return fail(dependency::redis, errc::rejected, fmt::format("{}: {}", where, shown));
+}
+
+struct reply_reader::state {
+  size_t max_bytes;
+  sink_fn sink;
+  raw_reply root;
+  bool too_many = false;
+  size_t unfinished = 0;  // bytes received since the last complete reply
+  std::unique_ptr<redisReader, void (*)(redisReader*)> reader{nullptr, redisReaderFree};
+
+  /// The value a task fills: the root, or a new last item of its parent. Ancestors never move while a child
+  /// is built, since only the innermost array grows.
+  static reply* slot(const redisReadTask* task) {
+    if (task->parent) return &static_cast<reply*>(task->parent->obj)->items.emplace_back();
+    auto* self = static_cast<state*>(task->privdata);
+    self->root = {};
+    self->root.is_error = task->type == REDIS_REPLY_ERROR;
+    return &self->root.value;
+  }
+  static void* make_string(const redisReadTask* task, char* text, size_t size) {
+    auto* r = slot(task);
+    r->type = reply::kind::text;
+    r->text.assign(text, size);
+    return r;
+  }
+  static void* make_array(const redisReadTask* task, int count) {
+    if (count > max_items) {
+      static_cast<state*>(task->privdata)->too_many = true;
+      return nullptr;
+    }
+    auto* r = slot(task);
+    r->type = reply::kind::array;
+    return r;
+  }
+  static void* make_integer(const redisReadTask* task, long long value) {
+    auto* r = slot(task);
+    r->type = reply::kind::integer;
+    r->integer = value;
+    return r;
+  }
+  static void* make_nil(const redisReadTask* task) { return slot(task); }
+  static void free_nothing(void*) {}  // replies live in `root`
+
+  bool drain(bool& wanted);
+};
+
+/// Hands complete replies on; false where the bytes are no RESP2.
+bool reply_reader::state::drain(bool& wanted) {
+  while (wanted) {
+    void* complete = nullptr;
+    if (redisReaderGetReply(reader.get(), &complete) != REDIS_OK) return false;
+    if (!complete) return true;
+    unfinished = reader->len - reader->pos;
+    wanted = sink(std::move(root));
+  }
+  return true;
+}
+
+reply_reader::reply_reader(size_t max_reply_bytes, sink_fn sink) : state_(std::make_unique<state>()) {
+  static redisReplyObjectFunctions functions{state::make_string, state::make_array, state::make_integer,
+                                             state::make_nil, state::free_nothing};
+  state_->max_bytes = max_reply_bytes;
+  state_->sink = std::move(sink);
+  state_->reader.reset(redisReaderCreateWithFunctions(&functions));
+  if (!state_->reader) throw std::bad_alloc{};
+  state_->reader->privdata = state_.get();
+  state_->reader->maxbuf = idle_buffer_bytes;
+}
+
+reply_reader::~reply_reader() = default;
+
+status reply_reader::receive(std::string_view bytes) {
+  bool wanted = true;
+  while (!bytes.empty() && wanted) {
+    const auto slice = bytes.substr(0, slice_bytes);
+    bytes.remove_prefix(slice.size());
+    state_->unfinished += slice.size();
+    const bool readable = redisReaderFeed(state_->reader.get(), slice.data(), slice.size()) == REDIS_OK &&
+                          state_->drain(wanted);
+    if (state_->too_many)
+      return fail(dependency::redis, errc::too_large,
+                  fmt::format("a reply has more than {} items", max_items));
+    if (!readable)
+      return fail(dependency::redis, errc::malformed,
+                  fmt::format("not the Redis protocol: {}", state_->reader->errstr));
+    if (state_->unfinished > state_->max_bytes)
+      return fail(dependency::redis, errc::too_large,
+                  fmt::format("a reply is larger than {} bytes", state_->max_bytes));
+  }
+  return ok;
+}
+
+}  // namespace mw::redis

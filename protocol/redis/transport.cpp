@@ -1,0 +1,280 @@
+#include "protocol/redis/transport.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <thread>
+
+namespace mw::redis {
+namespace {
+
+constexpr size_t read_buffer_bytes = 64u << 10;
+constexpr size_t bytes_per_event = 256u << 10;  // then the loop's other sockets get their turn
+constexpr size_t keep_out_bytes = 1u << 20;
+
+std::string words(int error) {
+  return std::generic_category().message(error);
+}
+
+class plain_layer final : public stream_layer {
+ public:
+  step handshake(int) override { return step::done; }
+  moved read(int fd, std::span<char> into) override {
+    const ssize_t n = recv(fd, into.data(), into.size(), 0);
+    return n == 0 ? moved{step::closed, 0} : outcome(n);
+  }
+  moved write(int fd, std::string_view from) override {
+    return outcome(send(fd, from.data(), from.size(), MSG_NOSIGNAL));
+  }
+  uint32_t wants() const override { return 0; }
+  std::string problem() const override { return words(error_); }
+
+ private:
+  moved outcome(ssize_t n) {
+    if (n >= 0) return {step::done, static_cast<size_t>(n)};
+    if (errno == EAGAIN || errno == EINTR) return {step::again, 0};
+    error_ = errno;
+    return {step::failed, 0};
+  }
+  int error_ = 0;
+};
+
+void tune(int fd) {
+  const int on = 1;
+  const int idle_seconds = 60;  // below the idle time-out of cloud load balancers
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
+}
+
+}  // namespace
+
+std::unique_ptr<stream_layer> make_plain_layer() {
+  return std::make_unique<plain_layer>();
+}
+
+/// Shared with the resolving thread, which knows neither the transport nor the loop: both may be gone when
+/// getaddrinfo returns at last.
+struct transport::resolution {
+  int done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  int error = 0;
+  std::vector<address> addresses;
+  resolution() = default;
+  resolution(const resolution&) = delete;
+  resolution& operator=(const resolution&) = delete;
+  ~resolution() {
+    if (done >= 0) ::close(done);
+  }
+
+  void run(const std::string& host, uint16_t port, int flags) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = flags | AI_NUMERICSERV;
+    addrinfo* list = nullptr;
+    error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+    if (error != 0) return;
+    for (const addrinfo* a = list; a; a = a->ai_next) {
+      address found;
+      found.size = std::min<socklen_t>(a->ai_addrlen, sizeof found.bytes);
+      std::memcpy(&found.bytes, a->ai_addr, found.size);
+      addresses.push_back(found);
+    }
+    freeaddrinfo(list);
+  }
+};
+
+transport::transport(io::loop& loop, std::string host, uint16_t port, std::unique_ptr<stream_layer> layer,
+                     handler h)
+    : loop_(loop),
+      host_(std::move(host)),
+      where_(fmt::format("{}:{}", host_, port)),
+      port_(port),
+      layer_(std::move(layer)),
+      handler_(std::move(h)),
+      read_buffer_(std::make_unique_for_overwrite<char[]>(read_buffer_bytes)) {}
+
+transport::~transport() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void transport::start() {
+  phase_ = phase::resolving;
+  resolution_ = std::make_shared<resolution>();
+  resolution_->run(host_, port_, AI_NUMERICHOST);
+  if (resolution_->error == 0) {
+    addresses_ = std::move(resolution_->addresses);
+    resolution_.reset();
+    phase_ = phase::connecting;
+    return connect_next();
+  }
+  if (resolution_->done < 0) return end(errc::unreachable, "resolve " + host_ + ": out of file descriptors");
+  loop_.watch(resolution_->done, EPOLLIN, [this](uint32_t) { resolved(); });
+  try {
+    // getaddrinfo blocks for as long as the name server likes; nobody waits for this thread.
+    std::thread{[r = resolution_, host = host_, port = port_] {
+      r->run(host, port, AI_ADDRCONFIG);
+      eventfd_write(r->done, 1);
+    }}.detach();
+  } catch (const std::system_error& e) {
+    end(errc::unreachable, "resolve " + host_ + ": no thread: " + e.what());
+  }
+}
+
+void transport::resolved() {
+  loop_.unwatch(resolution_->done);
+  const auto r = std::move(resolution_);
+  eventfd_t drained = 0;
+  eventfd_read(r->done, &drained);
+  if (r->error != 0) return end(errc::unreachable, "resolve " + host_ + ": " + gai_strerror(r->error));
+  addresses_ = r->addresses;
+  phase_ = phase::connecting;
+  connect_next();
+}
+
+bool transport::connect_to(const address& a) {
+  fd_ = socket(a.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) {
+    last_error_ = words(errno);
+    return false;
+  }
+  tune(fd_);
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&a.bytes), a.size) == 0 || errno == EINPROGRESS) {
+    interest_ = EPOLLIN | EPOLLOUT;
+    loop_.watch(fd_, interest_, [this](uint32_t events) { on_socket(events); });
+    return true;
+  }
+  last_error_ = words(errno);
+  ::close(fd_);
+  fd_ = -1;
+  return false;
+}
+
+void transport::connect_next() {
+  while (next_address_ < addresses_.size())
+    if (connect_to(addresses_[next_address_++])) return;
+  end(errc::unreachable, fmt::format("connect {}: {}", where_, last_error_));
+}
+
+void transport::socket_connected() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) {
+    last_error_ = words(error);
+    drop_socket();
+    return connect_next();
+  }
+  phase_ = phase::handshake;
+  shake();
+}
+
+void transport::shake() {
+  switch (layer_->handshake(fd_)) {
+    case stream_layer::step::done:
+      phase_ = phase::open;
+      handler_.connected();
+      break;
+    case stream_layer::step::again:
+      break;
+    case stream_layer::step::closed:
+      return end(errc::unreachable, where_ + ": closed during the handshake");
+    case stream_layer::step::failed:
+      return end(errc::unreachable, where_ + ": " + layer_->problem());
+  }
+  if (phase_ != phase::ended) update_interest();
+}
+
+void transport::on_socket(uint32_t events) {
+  if (phase_ == phase::connecting) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) socket_connected();
+    return;
+  }
+  if (phase_ == phase::handshake) return shake();
+  if ((events & EPOLLOUT) != 0) flush();
+  if (phase_ == phase::open) read_arrived(bytes_per_event);
+}
+
+void transport::read_arrived(size_t max_bytes) {
+  size_t taken = 0;
+  while (phase_ == phase::open && taken < max_bytes) {
+    const auto [result, n] = layer_->read(fd_, {read_buffer_.get(), read_buffer_bytes});
+    switch (result) {
+      case stream_layer::step::done:
+        taken += n;
+        handler_.bytes({read_buffer_.get(), n});
+        break;
+      case stream_layer::step::again:
+        return update_interest();
+      case stream_layer::step::closed:
+        return end(errc::connection_lost, where_ + ": closed by the server");
+      case stream_layer::step::failed:
+        return end(errc::connection_lost, where_ + ": " + layer_->problem());
+    }
+  }
+}
+
+void transport::write(std::string_view bytes) {
+  if (phase_ != phase::open) return;
+  out_.append(bytes);
+  flush();
+}
+
+void transport::flush() {
+  while (sent_ < out_.size()) {
+    const auto [result, n] = layer_->write(fd_, std::string_view{out_}.substr(sent_));
+    // A broken socket is reported by the read side, after what the peer still had to say.
+    if (result != stream_layer::step::done) break;
+    sent_ += n;
+  }
+  if (sent_ == out_.size()) {
+    if (out_.capacity() > keep_out_bytes)
+      out_ = std::string{};
+    else
+      out_.clear();
+    sent_ = 0;
+  } else if (sent_ > keep_out_bytes) {
+    out_.erase(0, sent_);
+    sent_ = 0;
+  }
+  update_interest();
+}
+
+void transport::update_interest() {
+  if (fd_ < 0) return;
+  const bool unsent = phase_ == phase::open && sent_ < out_.size();
+  const uint32_t wanted = EPOLLIN | layer_->wants() | (unsent ? uint32_t{EPOLLOUT} : 0u);
+  if (wanted == interest_) return;
+  interest_ = wanted;
+  loop_.modify(fd_, wanted);
+}
+
+void transport::drop_socket() {
+  if (fd_ < 0) return;
+  loop_.unwatch(fd_);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+void transport::close() {
+  phase_ = phase::ended;
+  if (resolution_) loop_.unwatch(resolution_->done);
+  resolution_.reset();
+  drop_socket();
+}
+
+void transport::end(errc code, const std::string& why) {
+  if (phase_ == phase::ended) return;
+  close();
+  handler_.ended(fail(dependency::redis, code, why));
+}
+
+}  // namespace mw::redis
