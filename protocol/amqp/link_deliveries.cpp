@@ -47,9 +47,9 @@ void receiver_link::impl::accept_delivery(decoded_delivery d, uint32_t delivery_
   const time now = loop_.now();
   m.locked_until = lock_end(now, options_.lock_duration, d.locked_until_ms, wall_ms());
   held& h = held_[m.sequence_number];
-  if (h.settling && h.on_link) {
+  if (h.settling) {
     // It came again, so the answer that is still due can only be "lock lost".
-    settling_.erase(h.delivery_id);
+    if (h.on_link) settling_.erase(h.delivery_id);
     report_settled(m.sequence_number,
                    fail(dependency::bus, errc::lock_lost,
                         "message " + std::to_string(m.sequence_number) + " was delivered again"));
@@ -125,9 +125,9 @@ void receiver_link::impl::on_settled_by_token(int64_t sequence_number, const loc
   if (it != held_.end() && it->second.token == token) {
     it->second.settling = false;
     if (s || s.error().code == errc::lock_lost) forget(sequence_number);
-  }
-  report_settled(sequence_number, std::move(s));
-  if (stage_ == stage::detached) check_detached(io::clock::now());
+    report_settled(sequence_number, std::move(s));
+  }  // else it was delivered again meanwhile, and the answer was given then
+  if (stage_ == stage::detached) check_detached();
 }
 
 void receiver_link::impl::on_disposition(const remote_disposition& d) {
@@ -153,7 +153,8 @@ void receiver_link::impl::on_disposition(const remote_disposition& d) {
     }
   }
   if (unexpected) lost_by_broker(d.first, d.last);
-  if (stage_ == stage::detached) check_detached(io::clock::now());
+  drop_answered_deadlines();
+  if (stage_ == stage::detached) check_detached();
 }
 
 void receiver_link::impl::finish_settlement(uint32_t delivery_id, settlement s, const remote_disposition& d) {
@@ -182,13 +183,17 @@ void receiver_link::impl::lost_by_broker(uint32_t first, uint32_t last) {
   report_lost(lost);
 }
 
-void receiver_link::impl::expire_settlements(time now) {
-  while (!settling_deadlines_.empty()) {
-    const auto [deadline, id] = settling_deadlines_.front();
-    const auto it = settling_.find(id);
-    if (it != settling_.end() && deadline > now) return;
+void receiver_link::impl::drop_answered_deadlines() {
+  while (!settling_deadlines_.empty() && !settling_.contains(settling_deadlines_.front().second))
     settling_deadlines_.pop_front();
-    if (it == settling_.end()) continue;
+}
+
+void receiver_link::impl::expire_settlements(time now) {
+  for (drop_answered_deadlines(); !settling_deadlines_.empty(); drop_answered_deadlines()) {
+    const auto [deadline, id] = settling_deadlines_.front();
+    if (deadline > now) return;
+    settling_deadlines_.pop_front();
+    const auto it = settling_.find(id);
     const int64_t sequence_number = it->second.sequence_number;
     settling_.erase(it);
     const auto h = held_.find(sequence_number);
@@ -211,10 +216,10 @@ void receiver_link::impl::settle_rest_by_token() {
     it->second.on_link = false;
     settle_by_token(s.sequence_number, it->second, std::move(s.what));
   }
-  check_detached(io::clock::now());
+  check_detached();
 }
 
-void receiver_link::impl::check_detached(time) {
+void receiver_link::impl::check_detached() {
   if (settling_.empty() && by_token_under_way_ == 0) connection_->end(*detach_reason_);
 }
 

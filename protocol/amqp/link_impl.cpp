@@ -5,6 +5,11 @@
 #include <proton/session.h>
 
 namespace mw::amqp {
+namespace {
+
+constexpr std::chrono::seconds longest_close{5};
+
+}  // namespace
 
 receiver_link::impl::impl(io::loop& loop, link_options options, listener l)
     : loop_(loop),
@@ -91,8 +96,13 @@ void receiver_link::impl::run(stop_command) {
   const bool over = std::exchange(stage_, stage::closed) == stage::closed;
   if (!connection_ || over) return;
   flush_dispositions();
-  // The last reference must not go while the connection is still on the stack.
-  connection_->close([self = shared_from_this()] { self->loop_.post([self] {}); });
+  // Keeps this object until the close is through, or the loop is gone. The last reference must not go while
+  // the connection is still on the stack: hence the empty task.
+  linger_timer_ = loop_.after(longest_close, [self = shared_from_this()] {});
+  connection_->close([this] {
+    loop_.post([self = shared_from_this()] {});
+    loop_.cancel(linger_timer_);
+  });
 }
 
 void receiver_link::impl::on_event(pn_event_t* e) {

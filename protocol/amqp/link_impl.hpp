@@ -102,7 +102,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void on_attached(pn_link_t* link);
   void become_ready();
   void on_link_ended(pn_link_t* link);
-  void check_detached(time now);
+  void check_detached();
   std::string where() const;
 
   // link_deliveries.cpp
@@ -117,6 +117,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void finish_settlement(uint32_t delivery_id, settlement s, const remote_disposition& d);
   void lost_by_broker(uint32_t first, uint32_t last);
   void expire_settlements(time now);
+  void drop_answered_deadlines();
   void settle_rest_by_token();
   void flow(uint32_t credit);
   void check_drained();
@@ -163,6 +164,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   std::optional<disposition_run> run_;
   std::string message_;  ///< reused buffer
 
+  io::timer_id linger_timer_ = 0;
   io::timer_id timer_ = 0;
   time timer_at_{};
 

@@ -69,15 +69,16 @@ void receiver_link::impl::ask_token(size_t grant_index) {
   grant& g = grants_[grant_index];
   g.asked = true;
   g.refresh_at.reset();
-  options_.token_for(
-      g.audience, [&loop = loop_, weak = weak_from_this(), grant_index](result<link_options::token> token) {
-        loop.post([weak, grant_index, token = std::move(token)]() mutable {
-          const auto self = weak.lock();
-          if (!self || self->stage_ == stage::closed) return;
-          self->on_token(grant_index, std::move(token));
-          self->connection_->pump();
-        });
-      });
+  options_.token_for(g.audience, [weak = weak_from_this(), grant_index](result<link_options::token> token) {
+    const auto caller = weak.lock();
+    if (!caller) return;
+    caller->loop_.post([weak, grant_index, token = std::move(token)]() mutable {
+      const auto self = weak.lock();
+      if (!self || self->stage_ == stage::closed) return;
+      self->on_token(grant_index, std::move(token));
+      self->connection_->pump();
+    });
+  });
 }
 
 void receiver_link::impl::on_token(size_t grant_index, result<link_options::token> token) {
