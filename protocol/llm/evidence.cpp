@@ -1,0 +1,202 @@
+#include "protocol/llm/evidence.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <tuple>
+
+#include "protocol/base/utf8.hpp"
+#include "protocol/chat/json_document.hpp"
+#include "protocol/llm/answer_text.hpp"
+#include "protocol/memory/items.hpp"
+
+namespace mw::llm {
+namespace {
+
+using simdjson::dom::array;
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+struct mark {
+  std::string_view written;
+  std::string_view plain;
+};
+
+// What keyboards, phones and models write differently for the same text.
+constexpr std::array marks{
+    mark{"\u2018", "'"},   mark{"\u2019", "'"},  mark{"\u201A", "'"},  mark{"\u201B", "'"},
+    mark{"\u2032", "'"},   mark{"\u00B4", "'"},  mark{"\u02BC", "'"},  mark{"`", "'"},
+    mark{"\u201C", "\""},  mark{"\u201D", "\""}, mark{"\u201E", "\""}, mark{"\u201F", "\""},
+    mark{"\u2033", "\""},  mark{"\u00AB", "\""}, mark{"\u00BB", "\""}, mark{"\u2039", "'"},
+    mark{"\u203A", "'"},   mark{"\u2010", "-"},  mark{"\u2011", "-"},  mark{"\u2012", "-"},
+    mark{"\u2013", "-"},   mark{"\u2014", "-"},  mark{"\u2015", "-"},  mark{"\u2212", "-"},
+    mark{"\u2026", "..."}, mark{"\u00AD", ""},
+};
+
+std::string plain_marks(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const auto rest = text.substr(i);
+    const bool candidate = static_cast<unsigned char>(text[i]) >= 0x80 || text[i] == '`';
+    const auto* found = std::find_if(marks.begin(), marks.end(),
+                                     [&](const mark& m) { return candidate && rest.starts_with(m.written); });
+    if (found == marks.end()) {
+      out += text[i++];
+    } else {
+      out += found->plain;
+      i += found->written.size();
+    }
+  }
+  return out;
+}
+
+std::string folded(std::string_view text) {
+  return memory::fold_item(plain_marks(text));
+}
+
+/// Models like to put a quote into quotation marks, or to end it with an ellipsis.
+std::string_view bare(std::string_view quote) {
+  const auto strip_front = [&](std::string_view what) {
+    if (quote.starts_with(what)) quote.remove_prefix(what.size());
+  };
+  const auto strip_back = [&](std::string_view what) {
+    if (quote.ends_with(what)) quote.remove_suffix(what.size());
+  };
+  strip_front("\"");
+  strip_back("\"");
+  strip_front("...");
+  strip_back("...");
+  strip_front(" ");
+  strip_back(" ");
+  return quote;
+}
+
+failure invalid(std::string why) {
+  return fail(dependency::llm, errc::invalid_answer, std::move(why));
+}
+
+std::string_view text_at(const object& o, std::string_view name) {
+  element e;
+  if (o.at_key(name).get(e) != simdjson::SUCCESS) return {};
+  return chat::text_or_empty(e);
+}
+
+status read_list(const object& root, const char* name, size_t max_count, std::vector<std::string>& out) {
+  array values;
+  if (root.at_key(name).get(values) != simdjson::SUCCESS)
+    return invalid(std::string{name} + " is not an array of strings");
+  for (const auto v : values) {
+    std::string_view text;
+    if (v.get(text) != simdjson::SUCCESS)
+      return invalid(std::string{name} + " holds something else than strings");
+    std::string item = memory::clean_text(text, max_name_bytes);
+    if (item.empty() || memory::find_item(out, item) < out.size()) continue;
+    if (out.size() < max_count) out.push_back(std::move(item));
+  }
+  return ok;
+}
+
+/// Index of the message "m3" among the input's, or nullopt.
+std::optional<size_t> message_index(std::string_view label, const analysis_input& input) {
+  size_t number = 0;
+  if (label.starts_with('m') || label.starts_with('M')) label.remove_prefix(1);
+  const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
+  if (error != std::errc{} || end != label.data() + label.size() || number == 0 ||
+      number > input.messages.size())
+    return std::nullopt;
+  return number - 1;
+}
+
+/// The stored item that the model means, in its stored spelling.
+std::string as_stored(const std::string& item, memory::category in, const analysis_input& input) {
+  const auto& list = input.profile[static_cast<size_t>(in)];
+  const size_t at = memory::find_item(list, item);
+  return at < list.size() ? list[at] : item;
+}
+
+void read_operation(const object& o, const analysis_input& input, analysis& out) {
+  const auto op = memory::op_kind_from(text_at(o, "op"));
+  const auto in = memory::category_from(text_at(o, "category"));
+  const std::string item = memory::clean_text(text_at(o, "item"), max_operation_item_bytes + 1);
+  if (!op || !in || item.empty() || item.size() > max_operation_item_bytes) {
+    ++out.dropped_malformed;
+    return;
+  }
+  const auto index = message_index(text_at(o, "message"), input);
+  if (!index || !input.messages[*index].fresh) {
+    ++out.dropped_not_fresh;
+    return;
+  }
+  const auto& message = input.messages[*index];
+  if (message.from != chat::role::user) {
+    ++out.dropped_not_user;
+    return;
+  }
+  const std::string_view quote = text_at(o, "quote");
+  if (!contains_quote(message.text, quote)) {
+    ++out.dropped_no_quote;
+    return;
+  }
+  memory::operation found;
+  found.op = *op;
+  found.in = *in;
+  found.item = *op == memory::op_kind::remove ? as_stored(item, *in, input) : item;
+  if (*op == memory::op_kind::replace)
+    found.replaces = as_stored(memory::clean_item(text_at(o, "replaces")), *in, input);
+  found.quote = memory::clean_item(quote);
+  found.evidence = message.position;
+  out.operations.push_back(std::move(found));
+}
+
+status read_operations(const object& root, const analysis_input& input, analysis& out) {
+  array operations;
+  if (root["operations"].get(operations) != simdjson::SUCCESS) return invalid("operations is not an array");
+  for (const auto e : operations) {
+    object o;
+    if (out.operations.size() >= max_operations || e.get(o) != simdjson::SUCCESS) {
+      ++out.dropped_malformed;
+    } else {
+      read_operation(o, input, out);
+    }
+  }
+  return ok;
+}
+
+result<analysis> read_object(const object& root, const analysis_input& input) {
+  analysis out;
+  out.summary = memory::clean_text(text_at(root, "summary"), max_summary_bytes);
+  if (out.summary.empty()) return invalid("summary is missing or empty");
+  for (auto [name, count, list] :
+       {std::tuple{"themes", max_themes, &out.themes}, std::tuple{"persons", max_names, &out.persons},
+        std::tuple{"places", max_names, &out.places}})
+    if (auto read = read_list(root, name, count, *list); !read) return read.error();
+  const std::string_view mood = text_at(root, "user_sentiment");
+  if (mood.empty()) return invalid("user_sentiment is missing");
+  out.user_sentiment = memory::sentiment_from(mood).value_or(memory::sentiment::neutral);
+  if (auto read = read_operations(root, input, out); !read) return read.error();
+  return out;
+}
+
+}  // namespace
+
+bool contains_quote(std::string_view text, std::string_view quote) {
+  const std::string wanted = folded(quote);
+  const std::string_view piece = bare(wanted);
+  const std::string whole = folded(text);
+  if (piece.empty() || whole.find(piece) == std::string::npos) return false;
+  return piece.size() > utf8_length_at(piece, 0) || whole == piece;
+}
+
+result<analysis> read_analysis(std::string_view content, const analysis_input& input) {
+  for (const std::string_view candidate : json_objects_in(content)) {
+    const chat::json_document document{candidate};
+    object root;
+    if (document.error() != nullptr || document.root().get(root) != simdjson::SUCCESS) continue;
+    return read_object(root, input);
+  }
+  return invalid("the answer holds no complete JSON object");
+}
+
+}  // namespace mw::llm

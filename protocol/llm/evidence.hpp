@@ -1,0 +1,30 @@
+// From the model's text to a validated analysis. Nothing a model says is taken on trust: every operation must
+// name one of the fresh messages, written by the user, and quote it (DESIGN 1.4); what fails is dropped and
+// counted. Texts are cleaned (one line, no control or direction-changing characters), counts and lengths are
+// enforced. Quotes are compared with case, white space, Unicode quotation marks, dashes and ellipses folded.
+// Tolerates servers that do not enforce the schema: fences and prose around the object. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "protocol/llm/analyst.hpp"
+
+namespace mw::llm {
+
+inline constexpr size_t max_themes = 5;
+inline constexpr size_t max_names = 20;       ///< persons, places
+inline constexpr size_t max_operations = 50;  ///< more count as malformed
+inline constexpr size_t max_name_bytes = 120;
+inline constexpr size_t max_operation_item_bytes = 300;
+inline constexpr size_t max_summary_bytes = 2'000;
+
+/// invalid_answer where there is no object, no summary, no operations array, or a list that is none; the
+/// detail fits into a repair request (no conversation text).
+result<analysis> read_analysis(std::string_view content, const analysis_input& input);
+
+/// Whether the text contains the quote after folding. An empty quote, or a single letter of a longer text, is
+/// no quote.
+bool contains_quote(std::string_view text, std::string_view quote);
+
+}  // namespace mw::llm

@@ -1,0 +1,26 @@
+// The prompt's text. The fixed part (instructions, examples, schema) is byte-identical for every user and
+// long enough for the provider's prompt cache; what is the user's follows in one message of role user, one
+// JSON object a line, so that no text of a conversation can pose as a turn or as an instruction:
+//   {"profile":{CATEGORY:[ITEM,...],...}}   only categories that have items; {} where the profile is empty
+//   {"previous_summary":TEXT}               only where there is one
+//   {"title":TEXT}                          only where there is one
+//   {"n":"m3","role":"user","new":true,"text":TEXT}   in order; m1 is analysis_input.messages[0]
+// Messages of other roles than user and assistant keep their number and are left out. Pure.
+#pragma once
+
+#include <string>
+
+#include "protocol/llm/analyst.hpp"
+
+namespace mw::llm {
+
+/// The system message.
+const std::string& instructions();
+/// The user message.
+std::string conversation_lines(const analysis_input& input);
+/// The user message of a repair call.
+std::string repair_request(std::string_view reason);
+/// Spreads users over a few keys, so that one key stays below the provider's rate for cached prefixes.
+std::string cache_key(std::string_view user_id);
+
+}  // namespace mw::llm
