@@ -160,6 +160,7 @@ TEST_CASE("metrics: a label with ever new values ends in 'other' instead of grow
 TEST_CASE("metrics: threads that meet at a new label count in one series") {
   house h;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&h] {
       for (int i = 0; i < 1'000; ++i)

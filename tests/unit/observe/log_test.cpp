@@ -131,6 +131,7 @@ TEST_CASE("log: a clock set back does not silence a warning") {
 TEST_CASE("log: lines of many threads don't mix") {
   book b;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&b, t] {
       for (int i = 0; i < 200; ++i)
