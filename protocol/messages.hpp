@@ -22,11 +22,12 @@ struct delivery {
   int64_t sequence_number = 0;
   uint32_t delivery_count = 0;
   event_ids ids;
-  int64_t completed_at_ms = 0;      ///< epoch ms, 0 unknown
-  int64_t since_completed_ms = 0;   ///< how long ago, when it was received
-  std::vector<uint8_t> lock_token;  ///< 16 bytes, RFC order
-  int64_t locked_until_ns = 0;      ///< steady clock of the receiving process
-  std::string unreadable;           ///< not empty: why the event cannot be read
+  int64_t completed_at_ms = 0;     ///< epoch ms, 0 unknown
+  int64_t since_completed_ms = 0;  ///< how long ago, when it was received
+  uint64_t token_high = 0;         ///< lock token, RFC order, as two numbers
+  uint64_t token_low = 0;
+  int64_t locked_until_ns = 0;  ///< steady clock of the receiving process
+  std::string unreadable;       ///< not empty: why the event cannot be read
 };
 
 /// dispatcher -> session_loader
@@ -99,11 +100,12 @@ struct intake {
 /// dispatcher -> receiver after its start: what earlier connections received.
 struct adopt {
   std::vector<int64_t> sequence_numbers;
-  std::vector<std::vector<uint8_t>> lock_tokens;
+  std::vector<uint64_t> token_high;
+  std::vector<uint64_t> token_low;
   std::vector<int64_t> locked_until_ns;
 };
 
-/// dispatcher -> stages: these jobs' bytes are free; `ended` ones' kept answers too.
+/// dispatcher -> session_loader: these jobs' bytes are free again.
 struct freed {
   std::vector<uint64_t> jobs;
 };
@@ -118,11 +120,20 @@ struct probed {
   std::string detail;
 };
 
-/// dispatcher -> session_loader, answered by job_done again with failures_counted set: counts a failure of
-/// this delivery across redeliveries.
+/// receiver -> dispatcher: the link is attached; unsettled deliveries of earlier connections may be adopted.
+struct link_up {
+  uint64_t generation = 0;
+};
+
+/// dispatcher -> session_loader: count a failure of this delivery in Redis, across redeliveries and replicas.
 struct count_failure {
-  flow::job_result result;
+  uint64_t job = 0;
   int64_t sequence_number = 0;
+};
+/// session_loader -> dispatcher
+struct failure_counted {
+  uint64_t job = 0;
+  uint32_t failures = 0;
 };
 
 /// admin -> dispatcher

@@ -136,7 +136,8 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
 template <class I>
 typename I::result_type inspect(I& f, delivery& x) {
   return f(caf::meta::type_name("mw.delivery.v1"), x.sequence_number, x.delivery_count, x.ids,
-           x.completed_at_ms, x.since_completed_ms, x.lock_token, x.locked_until_ns, x.unreadable);
+           x.completed_at_ms, x.since_completed_ms, x.token_high, x.token_low, x.locked_until_ns,
+           x.unreadable);
 }
 template <class I>
 typename I::result_type inspect(I& f, job& x) {
@@ -185,7 +186,8 @@ typename I::result_type inspect(I& f, intake& x) {
 }
 template <class I>
 typename I::result_type inspect(I& f, adopt& x) {
-  return f(caf::meta::type_name("mw.adopt.v1"), x.sequence_numbers, x.lock_tokens, x.locked_until_ns);
+  return f(caf::meta::type_name("mw.adopt.v1"), x.sequence_numbers, x.token_high, x.token_low,
+           x.locked_until_ns);
 }
 template <class I>
 typename I::result_type inspect(I& f, freed& x) {

@@ -1,0 +1,38 @@
+// LLM calls by job, outside the actor that asked: a call in flight outlives a crash of llm_analyzer, and an
+// answer that was paid for is not paid for again while its job lives (DESIGN 2). Thread-safe. Failed answers
+// are not kept.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "protocol/llm/analyst.hpp"
+
+namespace mw {
+
+class call_book {
+ public:
+  using answer_fn = std::function<void(std::shared_ptr<llm::answer>)>;
+
+  /// True: this very question of this job is being asked or was answered; `deliver` gets the answer, maybe at
+  /// once. False: the caller asks, after began().
+  bool attach(uint64_t job, uint64_t question, answer_fn deliver);
+  void began(uint64_t job, uint64_t question, answer_fn deliver);
+  /// The LLM's answer; hands it to whoever attached last.
+  void answered(uint64_t job, uint64_t question, std::shared_ptr<llm::answer> answer);
+  void forget(uint64_t job);
+  size_t size() const;
+
+ private:
+  struct entry {
+    uint64_t question = 0;
+    std::shared_ptr<llm::answer> answer;
+    answer_fn deliver;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<uint64_t, entry> by_job_;
+};
+
+}  // namespace mw

@@ -1,0 +1,53 @@
+#include "actors/counting.hpp"
+
+namespace mw {
+namespace {
+
+double seconds(flow::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+}  // namespace
+
+void count_stage(observe::metrics& m, flow::stage at, flow::duration took) {
+  m.stage_seconds.at(to_string(at)).Observe(seconds(took));
+}
+
+void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
+                  flow::duration took) {
+  m.llm_calls.at(purpose).Increment();
+  m.request_ended(dependency::llm, answer.outcome ? nullptr : &answer.outcome.error(), took);
+  m.llm_tokens.at("input").Increment(static_cast<double>(answer.used.prompt_tokens));
+  m.llm_tokens.at("output").Increment(static_cast<double>(answer.used.completion_tokens));
+  if (answer.used.cached_tokens > 0)
+    m.llm_tokens.at("cached").Increment(static_cast<double>(answer.used.cached_tokens));
+  if (answer.used.reasoning_tokens > 0)
+    m.llm_tokens.at("reasoning").Increment(static_cast<double>(answer.used.reasoning_tokens));
+  if (!answer.outcome) return;
+  const auto& a = *answer.outcome;
+  const auto dropped = [&m](const char* cause, uint32_t n) {
+    if (n > 0) m.operations_dropped.at(cause).Increment(n);
+  };
+  dropped("not-fresh", a.dropped_not_fresh);
+  dropped("not-user", a.dropped_not_user);
+  dropped("no-quote", a.dropped_no_quote);
+  dropped("malformed", a.dropped_malformed);
+}
+
+void count_commit(observe::metrics& m, const memory::commit& c, const memory::commit_reply& reply) {
+  m.commits.at(to_string(reply.outcome)).Increment();
+  if (reply.operations_applied > 0) m.operations_applied.Increment(reply.operations_applied);
+  if (reply.operations_dropped > 0)
+    m.operations_dropped.at("not-applied").Increment(reply.operations_dropped);
+  if (reply.outcome != memory::commit_outcome::stored) return;
+  for (const auto& s : c.skipped) m.spans_skipped.at(s.reason).Increment();
+}
+
+void count_settled(observe::metrics& m, const flow::settlement& s, bool refused) {
+  if (refused) return m.settlements_refused.Increment();
+  m.deliveries_settled.at(to_string(s.what)).Increment();
+  if (s.what == action::dead_letter) m.dead_letters.at(s.reason).Increment();
+  if (s.what == action::complete && s.reason == "covered") m.events_merged.Increment();
+}
+
+}  // namespace mw

@@ -1,0 +1,17 @@
+// What the actors count, in the terms of observe::metrics: one function per thing that happened.
+#pragma once
+
+#include "protocol/flow/dispatch.hpp"
+#include "protocol/llm/analyst.hpp"
+#include "protocol/memory/store.hpp"
+#include "protocol/observe/metrics.hpp"
+
+namespace mw {
+
+void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
+void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
+                  flow::duration took);
+void count_commit(observe::metrics& m, const memory::commit& c, const memory::commit_reply& reply);
+void count_settled(observe::metrics& m, const flow::settlement& s, bool refused);
+
+}  // namespace mw

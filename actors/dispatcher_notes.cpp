@@ -1,0 +1,120 @@
+// What the dispatcher tells people: log lines, counters, the status board. No policy here.
+#include "actors/dispatcher.hpp"
+
+namespace mw {
+namespace {
+
+std::string_view name_of(dependency d) {
+  switch (d) {
+    case dependency::redis:
+      return "redis";
+    case dependency::llm:
+      return "llm";
+    case dependency::memory:
+      return "memory";
+    case dependency::bus:
+      return "bus";
+    case dependency::none:
+      break;
+  }
+  return "none";
+}
+
+double seconds(flow::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+void name_job(observe::log_line& line, const flow::dispatch_port::detail& d) {
+  if (d.job == nullptr) return;
+  line.field("session", d.job->ids.session())
+      .field("message", d.job->ids.chat_message())
+      .field("sequence", d.job->sequence_number)
+      .field("attempt", d.job->attempt);
+  if (!d.job->ids.traceparent().empty()) line.field("trace", d.job->ids.traceparent());
+}
+
+}  // namespace
+
+void dispatcher_state::note(flow::note n, const detail& d) {
+  switch (n) {
+    case flow::note::window_opened:
+    case flow::note::window_closed:
+      return;
+    case flow::note::job_started:
+    case flow::note::job_ended:
+    case flow::note::job_held:
+      return note_job(n, d);
+    case flow::note::breaker_opened:
+    case flow::note::breaker_closed:
+      return note_breaker(n, d);
+    case flow::note::redis_emptied: {
+      auto line = observe::log(log_level::error, "redis-came-back-empty");
+      name_job(line, d);
+      line.field("detail",
+                 "conversations are missing in a row or Redis's run id changed; deliveries are held");
+      return;
+    }
+    case flow::note::redelivery_count_rose: {
+      auto line = observe::log(log_level::error, "released-delivery-was-counted");
+      name_job(line, d);
+      return;
+    }
+  }
+}
+
+void dispatcher_state::note_job(flow::note n, const detail& d) {
+  auto& m = services_->metrics;
+  if (n == flow::note::job_started) return;
+  const auto& r = *d.result;
+  m.job_seconds.Observe(seconds(d.elapsed));
+  m.jobs_ended.at(to_string(r.end)).Increment();
+  if (r.end != flow::job_end::failed) {
+    const auto now_ms =
+        std::chrono::floor<std::chrono::milliseconds>(services_->wall_clock()).time_since_epoch();
+    if (r.end == flow::job_end::committed && d.job->completed_at_ms > 0)
+      m.memory_age_seconds.Observe(static_cast<double>(now_ms.count() - d.job->completed_at_ms) / 1000.0);
+    auto line = observe::log(log_level::debug, "job-ended");
+    name_job(line, d);
+    line.field("end", to_string(r.end)).field("calls", r.calls_used);
+    return;
+  }
+  m.failures.at(to_string(r.error.code)).Increment();
+  if (r.error.code == errc::conversation_missing) m.conversations_missing.Increment();
+  const bool held = n == flow::note::job_held;
+  auto line = observe::log(held ? log_level::warning : log_level::error, held ? "job-held" : "job-given-up");
+  name_job(line, d);
+  line.field("stage", to_string(r.at)).field("rule", d.rule).failed(r.error);
+}
+
+void dispatcher_state::note_breaker(flow::note n, const detail& d) {
+  const bool opened = n == flow::note::breaker_opened;
+  const auto part = name_of(d.about);
+  const std::string why = d.result != nullptr ? to_string(d.result->error) : std::string{d.what};
+  services_->metrics.breaker.at(to_string(d.about)).Set(opened ? 2 : 0);
+  services_->status.set(part, opened ? observe::state::down : observe::state::ok,
+                        opened ? why : "answers again");
+  observe::log(opened ? log_level::error : log_level::info, opened ? "dependency-down" : "dependency-well")
+      .field("dependency", part)
+      .field("detail", why);
+}
+
+void dispatcher_state::publish_gauges() {
+  auto& m = services_->metrics;
+  const auto& s = services_->settings;
+  const double deliveries = static_cast<double>(core_->deliveries());
+  m.deliveries_unsettled.Set(deliveries);
+  m.deliveries_held.Set(static_cast<double>(core_->held()));
+  m.windows_open.Set(static_cast<double>(core_->open_windows() + core_->waiting()));
+  m.window_room.Set(static_cast<double>(s.receiver.window_room) - deliveries);
+  m.job_room.Set(static_cast<double>(s.dispatcher.max_jobs) - static_cast<double>(core_->running()));
+  m.bytes_in_flight.Set(static_cast<double>(services_->bytes.used()));
+  m.bytes_in_flight_limit.Set(static_cast<double>(services_->bytes.total()));
+  services_->status.fact("windows_open", static_cast<double>(core_->open_windows()));
+  services_->status.fact("windows_waiting", static_cast<double>(core_->waiting()));
+  services_->status.fact("jobs_running", static_cast<double>(core_->running()));
+  services_->status.fact("jobs_held", static_cast<double>(core_->held()));
+  services_->status.fact("deliveries_unsettled", deliveries);
+  services_->status.fact("bytes_in_flight", static_cast<double>(services_->bytes.used()));
+}
+
+}  // namespace mw

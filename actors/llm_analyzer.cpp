@@ -1,0 +1,312 @@
+#include "actors/llm_analyzer.hpp"
+
+#include "actors/counting.hpp"
+#include "actors/guard.hpp"
+#include "protocol/analysis/commit_building.hpp"
+#include "protocol/memory_api/commit_json.hpp"
+
+namespace mw {
+namespace {
+
+constexpr uint32_t max_calls_per_delivery = 8;
+constexpr uint32_t largest_output = 8'000;
+
+uint64_t question_of(const analysis::loaded_conversation& part, const llm::call_limits& limits) {
+  return analysis::fingerprint(part) ^ (uint64_t{limits.max_output_tokens} << 1) ^
+         std::hash<std::string>{}(limits.repair_answer);
+}
+
+void add(memory::usage& sum, const memory::usage& more) {
+  sum.prompt_tokens += more.prompt_tokens;
+  sum.completion_tokens += more.completion_tokens;
+  sum.cached_tokens += more.cached_tokens;
+  sum.reasoning_tokens += more.reasoning_tokens;
+}
+
+llm::analysis_input input_of(const analysis::loaded_conversation& c) {
+  return {c.user_id, c.session_id, c.title, c.profile, c.previous_summary, c.messages};
+}
+
+}  // namespace
+
+analyzer_actor::behavior_type llm_analyzer(analyzer_actor::stateful_pointer<llm_analyzer_state> self,
+                                           std::shared_ptr<services> s) {
+  self->state.init(self, std::move(s));
+  return self->state.behavior();
+}
+
+void llm_analyzer_state::init(analyzer_actor::pointer self, std::shared_ptr<services> s) {
+  self_ = self;
+  services_ = std::move(s);
+  self_->set_default_handler(caf::drop);
+  const auto& settings = services_->settings;
+  const uint32_t in_flight = std::max(1U, settings.llm_analyzer.max_in_flight);
+  limit_ = std::make_unique<flow::in_flight_limit>(in_flight);
+  room_ = std::max(settings.llm_analyzer.mailbox_limit, settings.dispatcher.max_jobs);
+}
+
+analyzer_actor::behavior_type llm_analyzer_state::behavior() {
+  return {
+      [this](const routes& r) { guarded(self_, 0, [&] { take_routes(r); }); },
+      [this](loaded_job& j) {
+        const uint64_t id = j.spec.id;
+        guarded(self_, id, [&] { take_job(j); });
+      },
+      [this](const demand& d) {
+        guarded(self_, 0, [&] {
+          credit_ += d.items;
+          pump();
+        });
+      },
+      [this](const probe&) { guarded(self_, 0, [&] { probe_llm(false); }); },
+      [this](const llm_answered& a) { guarded(self_, a.id, [&] { take_answer(a); }); },
+      [this](tick_message, uint64_t generation) {
+        if (generation == tick_generation_) guarded(self_, 0, [&] { pump(); });
+      },
+  };
+}
+
+void llm_analyzer_state::take_routes(const routes& r) {
+  const bool new_loader = r.loader != routes_.loader;
+  const bool new_writer = r.writer != routes_.writer;
+  const bool first = !routes_.dispatcher && r.dispatcher;
+  routes_ = r;
+  if (new_writer) credit_ = 0;  // its successor says anew what it takes
+  if (new_loader) {
+    granted_ = 0;
+    grant();
+  }
+  if (first) probe_llm(true);
+}
+
+void llm_analyzer_state::report_entered(const flow::job_spec& spec) {
+  if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
+    self_->send(dispatcher, entered{spec.id, spec.attempt, flow::stage::analyse});
+}
+
+void llm_analyzer_state::take_job(loaded_job& j) {
+  if (granted_ > 0) --granted_;
+  report_entered(j.spec);
+  if (j.spec.attempt > 1) {
+    // Submitted again: the older attempt is void, wherever it is.
+    std::erase_if(queue_, [&](const loaded_job& q) { return q.spec.id == j.spec.id; });
+    drop(j.spec.id);
+  }
+  queue_.push_back(std::move(j));
+  pump();
+}
+
+void llm_analyzer_state::pump() {
+  const auto now = self_->clock().now();
+  while (!queue_.empty() && credit_ > 0 && limit_->may_start(now)) {
+    auto j = std::move(queue_.front());
+    queue_.pop_front();
+    const uint64_t id = j.spec.id;
+    guarded(self_, id, [&] { start(std::move(j)); });
+  }
+  if (!queue_.empty() && limit_->paused_until() > now)
+    self_->delayed_send(self_, limit_->paused_until() - now, tick_message::value, ++tick_generation_);
+  grant();
+}
+
+void llm_analyzer_state::start(loaded_job j) {
+  if (!j.saved_answer.empty() && hand_on_saved(j)) return;
+  if (!budget_left()) {
+    active a;
+    a.spec = j.spec;
+    a.whole = std::move(j.conversation);
+    a.calls_used = j.spec.calls_used;
+    a.since = self_->clock().now();
+    --credit_;
+    hand_on(a, analysis::commit_of_defaults(a.whole, "budget", a.used, ""));
+    return;
+  }
+  --credit_;
+  active a;
+  a.spec = j.spec;
+  a.whole = std::move(j.conversation);
+  a.part = a.whole;
+  a.limits.max_output_tokens = services_->settings.llm_analyzer.max_output_tokens;
+  a.calls_used = j.spec.calls_used;
+  a.since = self_->clock().now();
+  call(active_.insert_or_assign(j.spec.id, std::move(a)).first->second);
+}
+
+// An answer of an earlier try, saved before its commit: it fits when the record still stands where it stood.
+bool llm_analyzer_state::hand_on_saved(const loaded_job& j) {
+  auto saved = memory_api::parse_commit(j.saved_answer);
+  if (!saved || saved->base != j.conversation.base || saved->epoch != j.conversation.epoch ||
+      saved->user_id != j.conversation.user_id || saved->session_id != j.conversation.session_id)
+    return false;
+  const auto writer = handle_of<writer_actor>(routes_.writer);
+  if (!writer) return false;
+  --credit_;
+  analysed_job out;
+  out.spec = j.spec;
+  out.covers_event = j.conversation.covers_event && saved->through == j.conversation.through;
+  out.commit = std::move(*saved);
+  out.was_saved = true;
+  out.calls_used = j.spec.calls_used;
+  observe::log(log_level::info, "answer-resumed").field("session", j.conversation.session_id);
+  self_->send(writer, std::move(out));
+  return true;
+}
+
+void llm_analyzer_state::call(active& a) {
+  limit_->started();
+  ++a.calls_used;
+  a.question = question_of(a.part, a.limits);
+  const caf::actor_addr weak = self_->address();
+  const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
+    if (const auto me = caf::actor_cast<analyzer_actor>(weak))
+      caf::anon_send(me, llm_answered{id, attempt, std::move(answer)});
+  };
+  const uint64_t id = a.spec.id;
+  const uint64_t question = a.question;
+  if (services_->calls.attach(id, question, deliver)) return;
+  services_->calls.began(id, question, deliver);
+  services_->outside.analyse(
+      input_of(a.part), a.limits, [services = services_, id, question](llm::answer answer) {
+        services->calls.answered(id, question, std::make_shared<llm::answer>(std::move(answer)));
+      });
+}
+
+void llm_analyzer_state::note_load(const llm::answer& answer) {
+  if (answer.outcome) return limit_->succeeded();
+  const auto& e = answer.outcome.error();
+  if (e.code == errc::throttled || e.code == errc::overloaded || e.code == errc::timed_out) {
+    limit_->pushed_back(e.retry_after, self_->clock().now());
+  } else {
+    limit_->ended();
+  }
+}
+
+void llm_analyzer_state::take_answer(const llm_answered& message) {
+  const auto it = active_.find(message.id);
+  if (it == active_.end() || it->second.spec.attempt != message.attempt) return;
+  active& a = it->second;
+  const llm::answer& answer = *message.answer;
+  note_load(answer);
+  count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
+  add(a.used, answer.used);
+  ++a.used.calls;
+  tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
+  if (!answer.model.empty()) a.model = answer.model;
+  if (answer.outcome) {
+    hand_on(a, analysis::commit_of(a.part, *answer.outcome, a.used, a.model));
+  } else {
+    mend(a, answer);
+  }
+  pump();
+}
+
+void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
+  const failure& why = answer.outcome.error();
+  situation s;
+  s.at = flow::stage::analyse;
+  s.error = why;
+  s.repaired = a.repaired;
+  s.enlarged = a.enlarged;
+  s.fresh_messages = static_cast<uint32_t>(a.part.messages.size());
+  s.calls_used = a.calls_used;
+  s.max_calls = max_calls_per_delivery;
+  const verdict v = decide(s);
+  switch (v.what) {
+    case action::repair:
+      a.repaired = true;
+      a.purpose = "repair";
+      a.limits.repair_answer = answer.raw;
+      a.limits.repair_reason = why.detail;
+      return call(a);
+    case action::enlarge_output:
+      a.enlarged = true;
+      a.purpose = "enlarge";
+      a.limits.max_output_tokens = std::min(largest_output, a.limits.max_output_tokens * 3);
+      return call(a);
+    case action::shorten:
+      a.part = analysis::first_messages(a.part, a.part.messages.size() / 2);
+      a.repaired = false;
+      a.purpose = "split";
+      a.limits.repair_answer.clear();
+      return call(a);
+    case action::defaults: {
+      const bool out_of_calls = a.calls_used >= max_calls_per_delivery;
+      if (out_of_calls) a.part = a.whole;
+      return hand_on(a, analysis::commit_of_defaults(a.part, to_string(why.code), a.used, a.model));
+    }
+    default: {
+      const flow::job_spec spec = a.spec;
+      const uint32_t calls = a.calls_used;
+      active_.erase(spec.id);
+      ++credit_;  // the writer's slot was not needed
+      return fail_job(spec, calls, why);
+    }
+  }
+}
+
+void llm_analyzer_state::hand_on(active& a, memory::commit c) {
+  analysed_job out;
+  out.spec = a.spec;
+  const auto& done = a.part.messages.empty() ? a.whole : a.part;
+  out.covers_event = done.covers_event;
+  out.commit = std::move(c);
+  out.calls_used = a.calls_used;
+  // The half that failed comes next, in parts of the same size; a whole that fitted starts from the whole
+  // again.
+  out.prefix =
+      done.covers_event || done.messages.size() <= 1 ? 0 : static_cast<uint32_t>(done.messages.size());
+  count_stage(services_->metrics, flow::stage::analyse, self_->clock().now() - a.since);
+  active_.erase(a.spec.id);
+  if (const auto writer = handle_of<writer_actor>(routes_.writer)) self_->send(writer, std::move(out));
+}
+
+void llm_analyzer_state::fail_job(const flow::job_spec& spec, uint32_t calls_used, failure why) {
+  flow::job_result r;
+  r.id = spec.id;
+  r.attempt = spec.attempt;
+  r.at = flow::stage::analyse;
+  r.error = std::move(why);
+  r.calls_used = r.error.code == errc::throttled ? spec.calls_used : calls_used;
+  r.prefix = spec.prefix;
+  if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
+    self_->send(dispatcher, job_done{std::move(r)});
+}
+
+void llm_analyzer_state::drop(uint64_t id) {
+  if (active_.erase(id) == 0) return;
+  limit_->ended();
+  ++credit_;
+}
+
+bool llm_analyzer_state::budget_left() {
+  const uint64_t budget = services_->settings.llm_analyzer.budget_tokens_per_day;
+  const auto day = std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
+  if (day != budget_day_) {
+    budget_day_ = day;
+    tokens_today_ = 0;
+  }
+  return budget == 0 || tokens_today_ < budget;
+}
+
+void llm_analyzer_state::probe_llm(bool at_start) {
+  const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
+  services_->outside.probe_llm([dispatcher, at_start, services = services_](status s) {
+    const std::string detail = s ? "answered an authenticated probe" : to_string(s.error());
+    services->status.set("llm", s ? observe::state::ok : observe::state::down, detail);
+    if (!s || at_start)
+      observe::log(s ? log_level::info : log_level::error, s ? "llm-ready" : "llm-probe-failed")
+          .field("detail", detail);
+    if (dispatcher) caf::anon_send(dispatcher, probed{dependency::llm, static_cast<bool>(s), detail});
+  });
+}
+
+void llm_analyzer_state::grant() {
+  const auto loader = handle_of<loader_actor>(routes_.loader);
+  const uint64_t used = queue_.size() + active_.size() + granted_;
+  if (!loader || used >= room_ || room_ - used < std::max(1U, room_ / 4)) return;
+  const auto items = static_cast<uint32_t>(room_ - used);
+  granted_ += items;
+  self_->send(loader, demand{flow::stage::analyse, items});
+}
+
+}  // namespace mw

@@ -1,0 +1,73 @@
+// llm_analyzer: one structured call per job, its outcomes mended as the verdict table says (repair, larger
+// output, first half, defaults), everything else handed back to the dispatcher. Admission: a slot of the
+// writer is reserved and the in-flight limit asked before a call is made. Answers are kept in the call book
+// until their job is done, so that neither a crash here nor an outage behind us pays for the same question
+// twice.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+
+#include "actors/interfaces.hpp"
+#include "actors/services.hpp"
+#include "protocol/flow/limit.hpp"
+
+namespace mw {
+
+class llm_analyzer_state {
+ public:
+  static constexpr const char* name = "llm_analyzer";
+  void init(analyzer_actor::pointer self, std::shared_ptr<services> s);
+  analyzer_actor::behavior_type behavior();
+
+ private:
+  struct active {
+    flow::job_spec spec;
+    analysis::loaded_conversation whole;
+    analysis::loaded_conversation part;  ///< what the present call is about
+    llm::call_limits limits;
+    bool repaired = false;
+    bool enlarged = false;
+    memory::usage used;
+    std::string model;
+    std::string_view purpose = "analysis";
+    uint32_t calls_used = 0;
+    uint64_t question = 0;
+    flow::time_point since;
+  };
+  void take_routes(const routes& r);
+  void take_job(loaded_job& j);
+  void take_answer(const llm_answered& a);
+  bool hand_on_saved(const loaded_job& j);
+  void pump();
+  void start(loaded_job j);
+  void call(active& a);
+  void mend(active& a, const llm::answer& answer);
+  void hand_on(active& a, memory::commit c);
+  void fail_job(const flow::job_spec& spec, uint32_t calls_used, failure why);
+  /// An attempt that is void: gives its call's and its writer's slot back.
+  void drop(uint64_t id);
+  void note_load(const llm::answer& answer);
+  bool budget_left();
+  void probe_llm(bool at_start);
+  void grant();
+  void report_entered(const flow::job_spec& spec);
+
+  analyzer_actor::pointer self_ = nullptr;
+  std::shared_ptr<services> services_;
+  routes routes_;
+  std::unique_ptr<flow::in_flight_limit> limit_;
+  std::deque<loaded_job> queue_;
+  std::unordered_map<uint64_t, active> active_;
+  uint32_t credit_ = 0;   ///< writer's slots
+  uint32_t granted_ = 0;  ///< to the loader, not used yet
+  uint32_t room_ = 64;
+  uint64_t tick_generation_ = 0;
+  int64_t budget_day_ = 0;
+  uint64_t tokens_today_ = 0;
+};
+
+analyzer_actor::behavior_type llm_analyzer(analyzer_actor::stateful_pointer<llm_analyzer_state> self,
+                                           std::shared_ptr<services> s);
+
+}  // namespace mw

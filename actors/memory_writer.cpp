@@ -1,0 +1,171 @@
+#include "actors/memory_writer.hpp"
+
+#include "actors/counting.hpp"
+#include "actors/guard.hpp"
+#include "actors/session_loader.hpp"
+#include "protocol/memory_api/commit_json.hpp"
+
+namespace mw {
+
+writer_actor::behavior_type memory_writer(writer_actor::stateful_pointer<memory_writer_state> self,
+                                          std::shared_ptr<services> s) {
+  self->state.init(self, std::move(s));
+  return self->state.behavior();
+}
+
+void memory_writer_state::init(writer_actor::pointer self, std::shared_ptr<services> s) {
+  self_ = self;
+  services_ = std::move(s);
+  self_->set_default_handler(caf::drop);
+  room_ = std::max(services_->settings.memory_writer.mailbox_limit, services_->settings.dispatcher.max_jobs);
+}
+
+writer_actor::behavior_type memory_writer_state::behavior() {
+  return {
+      [this](const routes& r) { guarded(self_, 0, [&] { take_routes(r); }); },
+      [this](analysed_job& j) {
+        const uint64_t id = j.spec.id;
+        guarded(self_, id, [&] { take_job(j); });
+      },
+      [this](const probe&) { guarded(self_, 0, [&] { probe_store(false); }); },
+      [this](const answer_saved& a) {
+        guarded(self_, a.id, [&] {
+          const auto it = writing_.find(a.id);
+          if (it != writing_.end() && it->second.job.spec.attempt == a.attempt) write(a.id);
+        });
+      },
+      [this](const committed& c) { guarded(self_, c.id, [&] { take_committed(c); }); },
+  };
+}
+
+void memory_writer_state::take_routes(const routes& r) {
+  const bool new_analyzer = r.analyzer != routes_.analyzer;
+  const bool first = !routes_.dispatcher && r.dispatcher;
+  routes_ = r;
+  if (new_analyzer) {
+    granted_ = 0;
+    grant();
+  }
+  if (first) probe_store(true);
+}
+
+void memory_writer_state::take_job(analysed_job& j) {
+  if (granted_ > 0) --granted_;
+  const uint64_t id = j.spec.id;
+  const uint32_t attempt = j.spec.attempt;
+  if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
+    self_->send(dispatcher, entered{id, attempt, flow::stage::commit});
+  auto& w =
+      writing_.insert_or_assign(id, writing{std::move(j), false, {}, self_->clock().now()}).first->second;
+  const auto redis = services_->session.get();
+  if (w.job.was_saved || !redis || !services_->settings.session_loader.own_keys) return write(id);
+  const caf::actor_addr weak = self_->address();
+  // Saved or not: without it a crash before the commit costs one more LLM call, nothing else.
+  redis->save_answer(answer_key(w.job.commit.user_id, w.job.commit.session_id),
+                     memory_api::write_commit(w.job.commit), [weak, id, attempt](status) {
+                       if (const auto me = caf::actor_cast<writer_actor>(weak))
+                         caf::anon_send(me, answer_saved{id, attempt});
+                     });
+}
+
+void memory_writer_state::write(uint64_t id) {
+  const writing& w = writing_.at(id);
+  const caf::actor_addr weak = self_->address();
+  services_->outside.store->write(w.job.commit,
+                                  [weak, id, attempt = w.job.spec.attempt](result<memory::commit_reply> r) {
+                                    const auto me = caf::actor_cast<writer_actor>(weak);
+                                    if (!me) return;
+                                    committed c;
+                                    c.id = id;
+                                    c.attempt = attempt;
+                                    c.failed = !r;
+                                    if (r) {
+                                      c.reply = *r;
+                                    } else {
+                                      c.error = r.error();
+                                    }
+                                    caf::anon_send(me, std::move(c));
+                                  });
+}
+
+void memory_writer_state::take_committed(const committed& c) {
+  const auto it = writing_.find(c.id);
+  if (it == writing_.end() || it->second.job.spec.attempt != c.attempt) return;
+  writing& w = it->second;
+  count_stage(services_->metrics, flow::stage::commit, self_->clock().now() - w.since);
+  flow::job_result r;
+  r.id = c.id;
+  r.attempt = c.attempt;
+  r.at = flow::stage::commit;
+  r.calls_used = w.job.calls_used;
+  r.prefix = w.job.prefix;
+  if (w.marking) {
+    r.error = w.refused;
+    return finish(c.id, std::move(r));
+  }
+  if (c.failed) {
+    if (c.error.code == errc::rejected || c.error.code == errc::too_large) return mark_refused(w, c.error);
+    r.error = c.error;
+    return finish(c.id, std::move(r));
+  }
+  count_commit(services_->metrics, w.job.commit, c.reply);
+  switch (c.reply.outcome) {
+    case memory::commit_outcome::stored:
+    case memory::commit_outcome::covered:
+      r.end = w.job.covers_event ? flow::job_end::committed : flow::job_end::partial;
+      break;
+    case memory::commit_outcome::forgotten:
+      r.end = flow::job_end::forgotten;
+      break;
+    case memory::commit_outcome::reload:
+      r.error =
+          fail(dependency::memory, errc::stale, "the record stands behind what this analysis began with");
+      break;
+  }
+  if (const auto redis = services_->session.get(); redis && services_->settings.session_loader.own_keys)
+    redis->drop_answer(answer_key(w.job.commit.user_id, w.job.commit.session_id));
+  finish(c.id, std::move(r));
+}
+
+// The watermark moves past what can never be stored; the summary and the profile stay as they are.
+void memory_writer_state::mark_refused(writing& w, const failure& why) {
+  w.marking = true;
+  w.refused = why;
+  auto& c = w.job.commit;
+  c.keep_summary = true;
+  c.operations.clear();
+  c.embedding.clear();
+  c.skipped.clear();
+  if (!c.span.empty()) c.skipped.push_back({c.span.front(), c.span.back(), "memory-rejected", 3});
+  write(w.job.spec.id);
+}
+
+void memory_writer_state::finish(uint64_t id, flow::job_result r) {
+  writing_.erase(id);
+  if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
+    self_->send(dispatcher, job_done{std::move(r)});
+  grant();
+}
+
+void memory_writer_state::probe_store(bool at_start) {
+  const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
+  services_->outside.store->probe([dispatcher, at_start, services = services_](status s) {
+    const std::string detail = s ? "answered an authenticated probe" : to_string(s.error());
+    services->status.set("memory", s ? observe::state::ok : observe::state::down, detail);
+    if (!s || at_start)
+      observe::log(s ? log_level::info : log_level::error, s ? "memory-ready" : "memory-probe-failed")
+          .field("detail", detail);
+    if (dispatcher) caf::anon_send(dispatcher, probed{dependency::memory, static_cast<bool>(s), detail});
+  });
+}
+
+void memory_writer_state::grant() {
+  const auto analyzer = handle_of<analyzer_actor>(routes_.analyzer);
+  const uint64_t used = writing_.size() + granted_;
+  if (!analyzer || used >= room_ || room_ - used < std::max(1U, room_ / 4)) return;
+  const auto items = static_cast<uint32_t>(room_ - used);
+  granted_ += items;
+  self_->send(analyzer, demand{flow::stage::commit, items});
+}
+
+}  // namespace mw

@@ -1,0 +1,213 @@
+#include "actors/receiver.hpp"
+
+#include "actors/counting.hpp"
+#include "actors/guard.hpp"
+#include "actors/lock_words.hpp"
+#include "protocol/chat/event.hpp"
+
+namespace mw {
+namespace {
+
+amqp::outcome outcome_of(const flow::settlement& s) {
+  amqp::outcome o;
+  switch (s.what) {
+    case action::dead_letter:
+      o.kind = amqp::outcome_kind::dead_letter;
+      break;
+    case action::abandon:
+      o.kind = amqp::outcome_kind::abandon;
+      break;
+    case action::complete:
+      o.kind = amqp::outcome_kind::complete;
+      break;
+    default:
+      o.kind = amqp::outcome_kind::release;
+      break;
+  }
+  o.reason = s.reason;
+  o.description = s.description;
+  return o;
+}
+
+link_event event_of(link_event::what kind, int64_t sequence_number = 0) {
+  link_event e;
+  e.kind = kind;
+  e.sequence_number = sequence_number;
+  return e;
+}
+
+int64_t epoch_ms(wall_time t) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
+}
+
+}  // namespace
+
+receiver_actor::behavior_type receiver(receiver_actor::stateful_pointer<receiver_state> self,
+                                       std::shared_ptr<services> s) {
+  self->state.init(self, std::move(s));
+  return self->state.behavior();
+}
+
+void receiver_state::init(receiver_actor::pointer self, std::shared_ptr<services> s) {
+  self_ = self;
+  services_ = std::move(s);
+  self_->set_default_handler(caf::drop);
+  const caf::actor_addr weak = self_->address();
+  const auto tell = [weak](link_event e) {
+    if (const auto me = caf::actor_cast<receiver_actor>(weak)) caf::anon_send(me, std::move(e));
+  };
+  using what = link_event::what;
+  amqp::listener l;
+  l.ready = [tell] { tell(event_of(what::ready)); };
+  l.delivery = [tell](amqp::incoming in) {
+    auto e = event_of(what::delivered, in.sequence_number);
+    e.received = std::make_shared<amqp::incoming>(std::move(in));
+    tell(std::move(e));
+  };
+  l.settled = [tell](int64_t sequence, const status& how) {
+    auto e = event_of(what::settled, sequence);
+    e.failed = !how;
+    if (!how) e.error = how.error();
+    tell(std::move(e));
+  };
+  l.lock_lost = [tell](int64_t sequence) { tell(event_of(what::lock_lost, sequence)); };
+  l.drained = [tell] { tell(event_of(what::drained)); };
+  l.closed = [tell](failure why) {
+    auto e = event_of(what::closed);
+    e.failed = true;
+    e.error = std::move(why);
+    tell(std::move(e));
+  };
+  link_ = services_->outside.make_bus(std::move(l));
+  link_->start();
+}
+
+receiver_actor::behavior_type receiver_state::behavior() {
+  return {
+      [this](const routes& r) { guarded(self_, 0, [&] { take_routes(r); }); },
+      [this](const settle& s) { guarded(self_, 0, [&] { settle_all(s); }); },
+      [this](const intake& i) {
+        guarded(self_, 0, [&] {
+          if (!i.open) return link_->drain();
+          if (i.credit > 0) link_->add_credit(i.credit);
+        });
+      },
+      [this](const adopt& a) { guarded(self_, 0, [&] { adopt_all(a); }); },
+      [this](const link_event& e) { guarded(self_, 0, [&] { take_link(e); }); },
+  };
+}
+
+void receiver_state::take_routes(const routes& r) {
+  const bool new_dispatcher = r.dispatcher && r.dispatcher != routes_.dispatcher;
+  routes_ = r;
+  if (!new_dispatcher) return;
+  const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
+  for (const auto& [sequence, d] : unsettled_)
+    if (!told_.contains(sequence)) self_->send(dispatcher, d);
+  if (ready_) self_->send(dispatcher, link_up{});
+}
+
+void receiver_state::take_link(const link_event& e) {
+  const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
+  switch (e.kind) {
+    case link_event::what::ready:
+      ready_ = true;
+      services_->status.set("bus", observe::state::ok, "link attached");
+      observe::log(log_level::info, "link-attached")
+          .field("subscription", services_->settings.receiver.subscription);
+      if (dispatcher) self_->send(dispatcher, link_up{});
+      return;
+    case link_event::what::delivered:
+      return take_delivered(*e.received);
+    case link_event::what::settled:
+      return take_settled(e);
+    case link_event::what::lock_lost:
+      services_->metrics.locks_lost.Increment();
+      unsettled_.erase(e.sequence_number);
+      if (dispatcher) self_->send(dispatcher, lock_lost{e.sequence_number});
+      return;
+    case link_event::what::drained:
+      return;
+    case link_event::what::closed:
+      services_->status.set("bus", observe::state::down, to_string(e.error));
+      return self_->quit(down_reason(errc::connection_lost, 0, to_string(e.error)));
+  }
+}
+
+void receiver_state::take_delivered(const amqp::incoming& in) {
+  delivery d;
+  d.sequence_number = in.sequence_number;
+  d.delivery_count = in.delivery_count;
+  std::tie(d.token_high, d.token_low) = words_of(in.token);
+  d.locked_until_ns = in.locked_until.time_since_epoch().count();
+  auto event = in.body_readable
+                   ? chat::parse_event(in.body)
+                   : result<chat::completed_event>{
+                         fail(errc::invalid_event, "the body is neither a data section nor a string")};
+  if (event) {
+    d.ids = event_ids{event->user_id, event->session_id, event->chat_message_id, in.traceparent};
+    if (event->completed_at) {
+      d.completed_at_ms = epoch_ms(*event->completed_at);
+      d.since_completed_ms = std::max<int64_t>(0, epoch_ms(services_->wall_clock()) - d.completed_at_ms);
+    }
+  } else {
+    d.unreadable = event.error().detail;
+    observe::log(log_level::warning, "event-unreadable")
+        .field("message", in.message_id)
+        .field("detail", event.error().detail);
+  }
+  services_->metrics.deliveries_received.at(in.delivery_count > 0 ? "redelivered" : "first").Increment();
+  unsettled_.insert_or_assign(d.sequence_number, d);
+  if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
+    self_->send(dispatcher, std::move(d));
+}
+
+void receiver_state::settle_all(const settle& s) {
+  for (const auto& one : s.settlements) {
+    if (!told_.insert_or_assign(one.sequence_number, one).second) continue;  // its answer is on the way
+    link_->settle(one.sequence_number, outcome_of(one));
+  }
+}
+
+void receiver_state::take_settled(const link_event& e) {
+  const auto told = told_.find(e.sequence_number);
+  if (told == told_.end()) return;
+  const bool lost = e.failed && e.error.code == errc::lock_lost;
+  if (e.failed && !lost && second_try_.insert(e.sequence_number).second) {
+    const auto held = unsettled_.find(e.sequence_number);
+    if (held != unsettled_.end()) {
+      link_->adopt({{e.sequence_number, token_of(held->second.token_high, held->second.token_low),
+                     flow::time_point{std::chrono::nanoseconds{held->second.locked_until_ns}}}});
+      return link_->settle(e.sequence_number, outcome_of(told->second));
+    }
+  }
+  if (e.failed) {
+    observe::log(log_level::warning, "settlement-refused")
+        .field("sequence", e.sequence_number)
+        .field("outcome", to_string(told->second.what))
+        .field("detail", to_string(e.error));
+  }
+  count_settled(services_->metrics, told->second, e.failed);
+  told_.erase(told);
+  second_try_.erase(e.sequence_number);
+  unsettled_.erase(e.sequence_number);
+  const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
+  if (e.failed && !lost) {
+    link_->give_up(e.sequence_number);
+    if (dispatcher) self_->send(dispatcher, settlement_failed{e.sequence_number});
+  } else if (dispatcher) {
+    self_->send(dispatcher, settled{{e.sequence_number}});
+  }
+}
+
+void receiver_state::adopt_all(const adopt& a) {
+  std::vector<amqp::held_lock> locks;
+  locks.reserve(a.sequence_numbers.size());
+  for (size_t i = 0; i < a.sequence_numbers.size(); ++i)
+    if (!unsettled_.contains(a.sequence_numbers[i]))
+      locks.push_back({a.sequence_numbers[i], token_of(a.token_high.at(i), a.token_low.at(i)),
+                       flow::time_point{std::chrono::nanoseconds{a.locked_until_ns.at(i)}}});
+  if (!locks.empty()) link_->adopt(std::move(locks));
+}
+
+}  // namespace mw

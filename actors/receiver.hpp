@@ -1,0 +1,43 @@
+// receiver: the one that talks to the Service Bus (DESIGN 2). Takes deliveries against the credit the
+// dispatcher grants, decodes the event, passes it on; it alone settles, renews locks (inside
+// amqp::receiver_link) and reconnects: when the connection ends, this actor ends with connection_lost, and
+// the supervisor's back-off is the reconnect policy. Owns the set of unsettled deliveries and replays it to a
+// restarted dispatcher.
+#pragma once
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "actors/interfaces.hpp"
+#include "actors/services.hpp"
+
+namespace mw {
+
+class receiver_state {
+ public:
+  static constexpr const char* name = "receiver";
+  void init(receiver_actor::pointer self, std::shared_ptr<services> s);
+  receiver_actor::behavior_type behavior();
+
+ private:
+  void take_routes(const routes& r);
+  void take_link(const link_event& e);
+  void take_delivered(const amqp::incoming& in);
+  void take_settled(const link_event& e);
+  void settle_all(const settle& s);
+  void adopt_all(const adopt& a);
+
+  receiver_actor::pointer self_ = nullptr;
+  std::shared_ptr<services> services_;
+  std::unique_ptr<bus_port> link_;
+  routes routes_;
+  bool ready_ = false;
+  std::unordered_map<int64_t, delivery> unsettled_;
+  std::unordered_map<int64_t, flow::settlement> told_;  ///< settlements without an answer yet
+  std::unordered_set<int64_t> second_try_;              ///< refused once, tried again by lock token
+};
+
+receiver_actor::behavior_type receiver(receiver_actor::stateful_pointer<receiver_state> self,
+                                       std::shared_ptr<services> s);
+
+}  // namespace mw

@@ -1,0 +1,54 @@
+// How a supervisor restarts one child, pure (DESIGN 2, "supervisor"): restart intensity within a period,
+// exponential back-off with full jitter, reset after a stable period. Losing a connection is no crash: it
+// backs off but does not count against the intensity. Time and randomness are parameters.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <random>
+
+#include "protocol/flow/job.hpp"
+
+namespace mw {
+
+struct restart_options {
+  uint32_t max_restarts = 5;
+  flow::duration period = std::chrono::seconds{30};
+  flow::duration backoff_min = std::chrono::milliseconds{100};
+  flow::duration backoff_max = std::chrono::seconds{30};
+};
+
+class restart_policy {
+ public:
+  explicit restart_policy(restart_options o) : options_(o) {}
+
+  void started(flow::time_point now) { started_ = now; }
+
+  /// The child ended. The delay until its restart; nullopt: the intensity is exceeded, escalate.
+  template <class Random>
+  std::optional<flow::duration> ended(bool counts, flow::time_point now, Random& random) {
+    if (now - started_ > options_.period) attempt_ = 0;
+    if (counts) {
+      restarts_.push_back(now);
+      while (now - restarts_.front() > options_.period) restarts_.pop_front();
+      if (restarts_.size() > options_.max_restarts) return std::nullopt;
+    }
+    const auto ceiling = std::min<flow::duration>(
+        options_.backoff_max, options_.backoff_min * (int64_t{1} << std::min(attempt_, 20U)));
+    ++attempt_;
+    return flow::duration{
+        std::uniform_int_distribution<int64_t>{ceiling.count() / 2, ceiling.count()}(random)};
+  }
+
+  /// It works: the next loss starts the back-off anew.
+  void well() { attempt_ = 0; }
+
+ private:
+  restart_options options_;
+  std::deque<flow::time_point> restarts_;
+  flow::time_point started_{};
+  uint32_t attempt_ = 0;
+};
+
+}  // namespace mw

@@ -1,0 +1,61 @@
+// What the actors share: settings, the outside world, budgets, metrics. Made by main, outlives every actor.
+// Everything in it is immutable or thread-safe.
+#pragma once
+
+#include <atomic>
+
+#include "actors/call_book.hpp"
+#include "actors/ports.hpp"
+#include "protocol/config/settings.hpp"
+#include "protocol/flow/byte_budget.hpp"
+#include "protocol/observe/log.hpp"
+#include "protocol/observe/metrics.hpp"
+#include "protocol/observe/status.hpp"
+
+namespace mw {
+
+/// Redis's run id over the life of the process: a changed one may mean that Redis came back empty.
+/// Thread-safe.
+class redis_run_watch {
+ public:
+  void seen(const std::string& run_id, flow::time_point now) {
+    const std::lock_guard lock{mutex_};
+    if (!run_id_.empty() && run_id != run_id_) changed_at_ = now;
+    run_id_ = run_id;
+  }
+  bool changed_within(flow::duration span, flow::time_point now) const {
+    const std::lock_guard lock{mutex_};
+    return changed_at_ && now - *changed_at_ < span;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string run_id_;
+  std::optional<flow::time_point> changed_at_;
+};
+
+struct services {
+  services(config::settings s, ports p, observe::metrics& m, observe::status_board& b)
+      : settings(std::move(s)),
+        outside(std::move(p)),
+        bytes(settings.dispatcher.bytes_in_flight),
+        metrics(m),
+        status(b) {}
+
+  const config::settings settings;
+  const ports outside;
+  flow::byte_budget bytes;
+  call_book calls;
+  session_slot session;
+  redis_run_watch redis_run;
+  observe::metrics& metrics;
+  observe::status_board& status;
+  std::function<wall_time()> wall_clock = [] {
+    return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  };
+  /// Told once the admin port listens.
+  std::function<void(uint16_t port)> admin_listening = [](uint16_t) {};
+  uint64_t seed = 1;  ///< of back-off jitter
+};
+
+}  // namespace mw

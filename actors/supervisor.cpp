@@ -1,0 +1,243 @@
+#include "actors/supervisor.hpp"
+
+#include "actors/admin.hpp"
+#include "actors/dispatcher.hpp"
+#include "actors/guard.hpp"
+#include "actors/llm_analyzer.hpp"
+#include "actors/memory_writer.hpp"
+#include "actors/receiver.hpp"
+#include "actors/session_loader.hpp"
+
+namespace mw {
+namespace {
+
+using self_ptr = caf::stateful_actor<supervisor_state>*;
+using restart_atom = caf::atom_constant<caf::atom("restart")>;
+using limit_atom = caf::atom_constant<caf::atom("drainlimit")>;
+using gone_atom = caf::atom_constant<caf::atom("allgone")>;
+
+constexpr std::chrono::milliseconds abort_grace{2'000};
+
+caf::actor spawn_child(caf::event_based_actor* self, child_id which, const std::shared_ptr<services>& s) {
+  switch (which) {
+    case child_id::admin:
+      return caf::actor_cast<caf::actor>(self->spawn(admin, s));
+    case child_id::writer:
+      return caf::actor_cast<caf::actor>(self->spawn(memory_writer, s));
+    case child_id::analyzer:
+      return caf::actor_cast<caf::actor>(self->spawn(llm_analyzer, s));
+    case child_id::loader:
+      return caf::actor_cast<caf::actor>(self->spawn(session_loader, s));
+    case child_id::dispatcher:
+      return caf::actor_cast<caf::actor>(self->spawn(dispatcher, s));
+    case child_id::receiver:
+      return caf::actor_cast<caf::actor>(self->spawn(receiver, s));
+  }
+  return {};
+}
+
+config::restart_strategy strategy_of(const config::settings& s, child_id which) {
+  switch (which) {
+    case child_id::admin:
+      return config::restart_strategy::one_for_one;
+    case child_id::writer:
+      return s.memory_writer.restart;
+    case child_id::analyzer:
+      return s.llm_analyzer.restart;
+    case child_id::loader:
+      return s.session_loader.restart;
+    case child_id::dispatcher:
+      return s.dispatcher.restart;
+    case child_id::receiver:
+      return s.receiver.restart;
+  }
+  return config::restart_strategy::one_for_one;
+}
+
+std::optional<flow::stage> stage_of(child_id which) {
+  switch (which) {
+    case child_id::writer:
+      return flow::stage::commit;
+    case child_id::analyzer:
+      return flow::stage::analyse;
+    case child_id::loader:
+      return flow::stage::load;
+    default:
+      return std::nullopt;
+  }
+}
+
+caf::strong_actor_ptr pointer_to(self_ptr self, child_id which) {
+  const auto& c = self->state.children[static_cast<size_t>(which)];
+  return caf::actor_cast<caf::strong_actor_ptr>(c.handle);
+}
+
+void tell_routes(self_ptr self) {
+  routes r;
+  r.writer = pointer_to(self, child_id::writer);
+  r.analyzer = pointer_to(self, child_id::analyzer);
+  r.loader = pointer_to(self, child_id::loader);
+  r.dispatcher = pointer_to(self, child_id::dispatcher);
+  r.receiver = pointer_to(self, child_id::receiver);
+  for (const auto& c : self->state.children)
+    if (c.handle) self->send(c.handle, r);
+}
+
+void start(self_ptr self, child_id which) {
+  auto& c = self->state.children[static_cast<size_t>(which)];
+  c.restart_pending = false;
+  if (c.handle) return;
+  c.policy->started(self->clock().now());
+  c.handle = self->state.spawn(self, which);
+  self->monitor(c.handle);
+}
+
+bool any_alive(self_ptr self) {
+  return std::any_of(self->state.children.begin(), self->state.children.end(),
+                     [](const auto& c) { return static_cast<bool>(c.handle); });
+}
+
+void stop_all(self_ptr self, caf::error why) {
+  auto& st = self->state;
+  if (st.stopping) return;
+  st.stopping = true;
+  st.stop_reason = std::move(why);
+  // Producers first: nothing is sent to a child that is gone.
+  for (size_t i = child_count; i-- > 0;)
+    if (st.children[i].handle) self->send_exit(st.children[i].handle, caf::exit_reason::user_shutdown);
+  if (!any_alive(self)) self->quit(st.stop_reason);
+  self->delayed_send(self, abort_grace, gone_atom::value);
+}
+
+void schedule_restart(self_ptr self, child_id which, flow::duration delay) {
+  auto& c = self->state.children[static_cast<size_t>(which)];
+  if (c.restart_pending) return;
+  c.restart_pending = true;
+  self->delayed_send(self, delay, restart_atom::value, static_cast<uint8_t>(which));
+}
+
+void child_ended(self_ptr self, child_id which, const caf::error& reason) {
+  auto& st = self->state;
+  const auto info = read_down_reason(reason, self->system());
+  const bool away = info.code == errc::connection_lost;
+  const auto now = self->clock().now();
+  st.shared->metrics.actor_restarts.at(to_string(which)).Increment();
+  observe::log(away ? log_level::warning : log_level::error, away ? "connection-lost" : "actor-crashed")
+      .field("actor", to_string(which))
+      .field("detail", info.detail);
+  if (const auto at = stage_of(which)) {
+    if (const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle)
+      self->send(d, stage_down{*at, info.job, away});
+  }
+  const auto delay = st.children[static_cast<size_t>(which)].policy->ended(!away, now, st.random);
+  if (!delay) {
+    observe::log(log_level::error, "restart-intensity-exceeded").field("actor", to_string(which));
+    stop_all(self, caf::make_error(caf::sec::runtime_error, "restart intensity exceeded",
+                                   std::string{to_string(which)}));
+    return;
+  }
+  schedule_restart(self, which, *delay);
+  if (!away && strategy_of(st.shared->settings, which) == config::restart_strategy::rest_for_one)
+    for (size_t i = static_cast<size_t>(which) + 1; i < child_count; ++i)
+      if (st.children[i].handle) self->send_exit(st.children[i].handle, caf::exit_reason::user_shutdown);
+}
+
+void take_down(self_ptr self, const caf::down_msg& dm) {
+  auto& st = self->state;
+  for (size_t i = 0; i < child_count; ++i) {
+    auto& c = st.children[i];
+    if (!c.handle || c.handle.address() != dm.source) continue;
+    c.handle = nullptr;
+    if (st.stopping) {
+      if (!any_alive(self)) self->quit(st.stop_reason);
+      return;
+    }
+    if (dm.reason == caf::exit_reason::user_shutdown) {  // stopped by rest-for-one
+      schedule_restart(self, static_cast<child_id>(i), std::chrono::milliseconds{1});
+      if (const auto at = stage_of(static_cast<child_id>(i)))
+        if (const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle)
+          self->send(d, stage_down{*at, 0, true});
+    } else {
+      child_ended(self, static_cast<child_id>(i), dm.reason);
+    }
+    tell_routes(self);
+    return;
+  }
+}
+
+void begin_drain(self_ptr self) {
+  auto& st = self->state;
+  if (st.draining) return;
+  st.draining = true;
+  observe::log(log_level::info, "draining")
+      .field("limit_ms", st.shared->settings.supervisor.drain_limit.count());
+  const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle;
+  if (!d) return stop_all(self, caf::exit_reason::user_shutdown);
+  self->send(d, drain{false});
+  self->delayed_send(self, st.shared->settings.supervisor.drain_limit, limit_atom::value, uint32_t{1});
+}
+
+}  // namespace
+
+std::string_view to_string(child_id c) {
+  switch (c) {
+    case child_id::admin:
+      return "admin";
+    case child_id::writer:
+      return "memory_writer";
+    case child_id::analyzer:
+      return "llm_analyzer";
+    case child_id::loader:
+      return "session_loader";
+    case child_id::dispatcher:
+      return "dispatcher";
+    case child_id::receiver:
+      return "receiver";
+  }
+  return "unknown";
+}
+
+caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::shared_ptr<services> s) {
+  auto& st = self->state;
+  st.shared = s;
+  st.random.seed(s->seed);
+  if (!st.spawn)
+    st.spawn = [s](caf::event_based_actor* me, child_id which) { return spawn_child(me, which, s); };
+  const auto& o = s->settings.supervisor;
+  for (auto& c : st.children)
+    c.policy.emplace(restart_options{o.max_restarts, o.period, o.backoff_min, o.backoff_max});
+  self->set_default_handler(caf::drop);
+  self->set_down_handler([self](caf::down_msg& dm) { take_down(self, dm); });
+  self->set_exit_handler([self](caf::exit_msg& m) { stop_all(self, m.reason); });
+  for (size_t i = 0; i < child_count; ++i) start(self, static_cast<child_id>(i));
+  tell_routes(self);
+  return {
+      [self](restart_atom, uint8_t which) {
+        if (self->state.stopping) return;
+        start(self, static_cast<child_id>(which));
+        tell_routes(self);
+      },
+      [self](shutdown_atom) { begin_drain(self); },
+      [self](const drained& d) {
+        observe::log(log_level::info, "drained").field("left", d.left);
+        stop_all(self, caf::exit_reason::user_shutdown);
+      },
+      [self](limit_atom, uint32_t round) {
+        if (self->state.stopping) return;
+        const auto& d = self->state.children[static_cast<size_t>(child_id::dispatcher)].handle;
+        if (round == 1 && d) {
+          observe::log(log_level::warning, "drain-limit-reached");
+          self->send(d, drain{true});
+          self->delayed_send(self, abort_grace, limit_atom::value, uint32_t{2});
+        } else {
+          stop_all(self, caf::exit_reason::user_shutdown);
+        }
+      },
+      [self](gone_atom) {
+        for (const auto& c : self->state.children)
+          if (c.handle) self->send_exit(c.handle, caf::exit_reason::kill);
+      },
+  };
+}
+
+}  // namespace mw

@@ -1,0 +1,16 @@
+// The commands of memory-worker. Each gets the loaded configuration and returns the process's exit code:
+// 0 done, 1 failed (check: a dependency is not well; run: the supervisor gave up or a second signal came),
+// 78 the configuration cannot work.
+#pragma once
+
+#include "protocol/config/load.hpp"
+
+namespace mw {
+
+int run_worker(const config::loaded& configuration);
+int check_dependencies(const config::loaded& configuration);
+
+/// Prints one line per problem; true where there was one.
+bool print_problems(const std::vector<failure>& problems);
+
+}  // namespace mw

@@ -1,0 +1,68 @@
+// memory-worker: the daemon and its command line.  run | check | config | version
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "cmd/memory-worker/commands.hpp"
+#include "protocol/config/reference.hpp"
+
+namespace {
+
+constexpr std::string_view usage =
+    R"(memory-worker: gives a chat application long-term memory
+
+usage: memory-worker COMMAND [--config FILE] [--section.key=VALUE ...]
+
+  run       take message-completed events and store memories until SIGTERM
+  check     try every dependency and say in words what is wrong
+  config    print the configuration in force, and where each value came from
+            (--reference prints the reference page of all options)
+  version   print the version
+
+Configuration: defaults < memory-worker.conf < environment and .env < command line.
+Exit codes: 0 clean, 1 failed, 78 the configuration cannot work.
+
+)";
+
+int print_config(const mw::config::loaded& l) {
+  std::fputs(mw::config::print(l).c_str(), stdout);
+  return mw::print_problems(l.problems) ? mw::config::exit_misconfigured : 0;
+}
+
+}  // namespace
+
+bool mw::print_problems(const std::vector<failure>& problems) {
+  for (const auto& p : problems) fmt::print(stderr, "memory-worker: {}\n", p.detail);
+  return !problems.empty();
+}
+
+int main(int argc, char** argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  const std::string command = args.empty() ? "help" : args.front();
+  if (!args.empty()) args.erase(args.begin());
+  if (command == "version" || command == "--version") {
+    fmt::print("memory-worker {}\n", MW_VERSION);
+    return 0;
+  }
+  if (command == "help" || command == "--help" || command == "-h") {
+    fmt::print("{}{}", usage, mw::config::help_text());
+    return 0;
+  }
+  if (command == "config" && args == std::vector<std::string>{"--reference"}) {
+    fmt::print("{}", mw::config::reference_page());
+    return 0;
+  }
+  if (command != "run" && command != "check" && command != "config") {
+    fmt::print(stderr,
+               "memory-worker: unknown command \"{}\"; the commands are run, check, config, version\n",
+               command);
+    return mw::config::exit_misconfigured;
+  }
+  const auto need = command == "config" ? mw::config::need::nothing : mw::config::need::everything;
+  const auto loaded = mw::config::load(mw::config::inputs_of_process(std::move(args)), need);
+  if (command == "config") return print_config(loaded);
+  if (mw::print_problems(loaded.problems)) return mw::config::exit_misconfigured;
+  return command == "run" ? mw::run_worker(loaded) : mw::check_dependencies(loaded);
+}

@@ -1,0 +1,131 @@
+// `memory-worker run`: builds the world, starts the supervisor, waits for its end or a signal.
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "actors/supervisor.hpp"
+#include "cmd/memory-worker/commands.hpp"
+#include "cmd/memory-worker/live_ports.hpp"
+
+namespace mw {
+namespace {
+
+/// SIGTERM and SIGINT drain, a second one ends the process at once, SIGHUP applies reloadable options.
+class signals {
+ public:
+  signals() {
+    sigemptyset(&set_);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, s);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+  }
+  ~signals() {
+    if (fd_ < 0) return;
+    close(fd_);
+  }
+  signals(const signals&) = delete;
+  signals& operator=(const signals&) = delete;
+
+  void watch(io::loop& loop, caf::actor root) {
+    fd_ = signalfd(-1, &set_, SFD_NONBLOCK | SFD_CLOEXEC);
+    loop.post([this, &loop, root] {
+      loop.watch(fd_, EPOLLIN, [this, root](uint32_t) {
+        signalfd_siginfo info{};
+        while (read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+          got(static_cast<int>(info.ssi_signo), root);
+      });
+    });
+  }
+  void unwatch(io::loop& loop) {
+    loop.post([this, &loop] { loop.unwatch(fd_); });
+  }
+
+ private:
+  void got(int number, const caf::actor& root) {
+    if (number == SIGHUP) {
+      observe::log(log_level::warning, "reload-not-supported")
+          .field("detail", "restart to apply a changed configuration");
+      return;
+    }
+    observe::log(log_level::info, "signal").field("number", number);
+    if (seen_++ > 0) {
+      observe::log(log_level::error, "second-signal")
+          .field("detail", "ending at once; locks lapse by themselves");
+      _exit(1);
+    }
+    caf::anon_send(root, shutdown_atom::value);
+  }
+  sigset_t set_{};
+  int fd_ = -1;
+  int seen_ = 0;
+};
+
+void log_start(const config::loaded& c) {
+  const auto& s = c.values;
+  auto& log = observe::process_logger();
+  log.set_level(s.process.level);
+  log.set_common({{"service", s.process.service_name}, {"node", s.process.node_name}});
+  observe::log(log_level::info, "starting")
+      .field("version", MW_VERSION)
+      .field("config_file", c.file)
+      .field("topic", s.receiver.topic)
+      .field("subscription", s.receiver.subscription)
+      .field("redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port))
+      .field("llm", s.llm_analyzer.endpoint)
+      .field("memory", s.memory_writer.endpoint)
+      .field("max_jobs", s.dispatcher.max_jobs)
+      .field("quiet_ms", s.dispatcher.quiet)
+      .field("bytes_in_flight", s.dispatcher.bytes_in_flight)
+      .field("threads", s.process.threads);
+  for (const auto& n : c.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
+}
+
+}  // namespace
+
+int run_worker(const config::loaded& c) {
+  signals on_signal;
+  log_start(c);
+  auto world = live_world::make(c.values);
+  if (!world) {
+    print_problems({world.error()});
+    return config::exit_misconfigured;
+  }
+  observe::metrics metrics{MW_VERSION};
+  observe::status_board board{
+      {c.values.process.service_name, c.values.process.node_name, MW_VERSION, observe::required_parts, {}}};
+  auto shared = std::make_shared<services>(c.values, (*world)->outside(), metrics, board);
+  shared->seed = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  shared->admin_listening = [](uint16_t port) {
+    fmt::print("{{\"listening\":{}}}\n", port);
+    std::fflush(stdout);
+    observe::log(log_level::info, "admin-listening").field("port", port);
+  };
+  caf::actor_system_config actor_config;
+  actor_config.set("scheduler.policy", caf::atom("sharing"));
+  actor_config.set("scheduler.max-threads", size_t{c.values.process.threads});
+  actor_config.set("scheduler.max-throughput", size_t{200});
+  bool clean = true;
+  {
+    caf::actor_system system{actor_config};
+    caf::scoped_actor me{system, true};
+    const auto root = me->spawn<caf::monitored>(supervisor, shared);
+    on_signal.watch((*world)->loop(), root);
+    me->receive([&](const caf::down_msg& down) {
+      clean = !down.reason || down.reason == caf::exit_reason::user_shutdown ||
+              down.reason == caf::exit_reason::normal;
+      if (!clean)
+        observe::log(log_level::error, "supervisor-gave-up").field("detail", system.render(down.reason));
+    });
+    on_signal.unwatch((*world)->loop());
+  }
+  observe::log(log_level::info, "stopped").field("clean", clean);
+  shared.reset();
+  world->reset();
+  return clean ? 0 : 1;
+}
+
+}  // namespace mw
