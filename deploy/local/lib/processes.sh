@@ -16,7 +16,7 @@ start() { # NAME COMMAND...
 pid_of() { # NAME
   local i
   for i in "${!names[@]}"; do
-    [ "${names[$i]}" != "$1" ] || { echo "${pids[$i]}" && return; }
+    [ "${names[$i]}" != "$1" ] || { echo "${pids[$i]}" && return 0; }
   done
 }
 
@@ -58,7 +58,7 @@ free_port() {
   local port
   while :; do
     port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port" && return; }
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port" && return 0; }
   done
 }
 

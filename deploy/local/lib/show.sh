@@ -38,7 +38,7 @@ show_conversation() { # USER SESSION TITLE
 # Why the worker is not well, in words, from its own health report; says nothing when it is well.
 why_not_ready() { # WORKER_URL
   local body
-  body=$(curl -sS --max-time 5 "$1/health/ready" 2>/dev/null) || { echo "memory-worker does not answer" && return; }
+  body=$(curl -sS --max-time 5 "$1/health/ready" 2>/dev/null) || { echo "memory-worker does not answer" && return 0; }
   jq -r '[.parts | to_entries[] | select(.value.state | . == "starting" or . == "down" or . == "stopping")
           | "\(.key) is \(.value.state)" + (if .value.detail == "" then "" else " (\(.value.detail))" end)] | join("; ")' \
     <<<"$body" 2>/dev/null || echo "$body"
