@@ -28,8 +28,9 @@ struct link_options {
   bool tls = true;
   std::string ca_file;  ///< empty: the system's
   std::string entity;   ///< topic/Subscriptions/name
-  /// Makes the CBS token for an audience. Type is `servicebus.windows.net:sastoken` or `jwt`. May call back
-  /// later.
+  /// Makes the CBS token for an audience (the entity, and its $management node); called on the loop thread,
+  /// again when three quarters of the token's life are over. Type is `servicebus.windows.net:sastoken` or
+  /// `jwt`. May call back later.
   struct token {
     std::string type;
     std::string value;
@@ -74,9 +75,12 @@ struct held_lock {
 struct listener {
   std::function<void()> ready;  ///< link attached: credit may be granted
   std::function<void(incoming)> delivery;
-  /// The broker's answer to settle(): ok, lock_lost (it is back in the queue or gone), or why it could not be
-  /// told.
+  /// The broker's answer to settle(), one for each call made before `closed`: ok; lock_lost (it is back in
+  /// the queue or gone, or is not held here); conflict (an earlier settlement of it is still under way, which
+  /// gets its own answer); connection_lost, timed_out or another failure: nobody knows, it may be tried
+  /// again.
   std::function<void(int64_t sequence_number, status)> settled;
+  /// The broker or our clock says that a held lock is gone; it is forgotten. Not for one being settled.
   std::function<void(int64_t sequence_number)> lock_lost;
   std::function<void()> drained;
   std::function<void(failure)> closed;  ///< at most once, last
@@ -99,13 +103,16 @@ class receiver_link {
   receiver_link& operator=(const receiver_link&) = delete;
 
   void start();
+  /// Before `ready` or during a drain: counts from then on.
   void add_credit(uint32_t n);
-  /// Credit to zero; `drained` follows.
+  /// Credit to zero; `drained` follows, at the latest after the operation time-out.
   void drain();
+  /// Reason and description are cut to 4096 bytes. By token after a refusal that was no lost lock.
   void settle(int64_t sequence_number, outcome o);
-  /// Renew and settle by lock token (through `$management`) what another connection received.
+  /// Renew and settle by lock token (through `$management`) what another connection received. `release` has
+  /// no such form: it is not renewed any more, and reported ok. May be called before start().
   void adopt(std::vector<held_lock> locks);
-  /// Stop renewing: the lock is left to lapse.
+  /// Stop renewing: the lock is left to lapse, settle() does not know it any more.
   void give_up(int64_t sequence_number);
   link_counters counters() const;
 
