@@ -82,7 +82,8 @@ struct analyst_options {
 
 class analyst {
  public:
-  /// misconfigured where the endpoint is not a usable URL; detail says which shapes are.
+  /// misconfigured where the endpoint is not a usable URL; detail says which shapes are. The HTTP client must
+  /// outlive the analyst; calls still running when the analyst goes end as `cancelled`.
   static result<std::unique_ptr<analyst>> create(http::client& http, analyst_options options);
   ~analyst();
   uint64_t analyse(const analysis_input& input, const call_limits& limits, std::function<void(answer)> done);

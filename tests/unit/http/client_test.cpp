@@ -365,6 +365,7 @@ TEST_CASE("client: many threads may send at once") {
   client c{loop.get(), {}};
   std::atomic<int> right{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       for (int i = 0; i < 50; ++i) {
