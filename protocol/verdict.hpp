@@ -30,7 +30,7 @@ struct situation {
   failure error;
   uint32_t failures = 0;  ///< of this delivery for the same cause while others passed, this one included
   uint32_t max_failures = 5;
-  bool healthy_for_others = false;  ///< another job passed this stage since this one failed last
+  bool healthy_for_others = false;  ///< another job, begun since this one failed last, passed this stage
   flow::duration held_for{};        ///< since the job first could not go on
   flow::duration hold_limit{};
   flow::duration missing_for{};  ///< since the conversation or message was first not found

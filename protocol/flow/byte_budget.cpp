@@ -21,6 +21,12 @@ void byte_budget::give_back(uint64_t job) {
   held_.erase(it);
 }
 
+void byte_budget::give_back_all() {
+  const std::lock_guard lock{mutex_};
+  used_ = 0;
+  held_.clear();
+}
+
 uint64_t byte_budget::used() const {
   const std::lock_guard lock{mutex_};
   return used_;

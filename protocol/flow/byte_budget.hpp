@@ -15,6 +15,8 @@ class byte_budget {
   /// False: there is no room now. A job that holds bytes already has them replaced by the new size.
   bool take(uint64_t job, uint64_t bytes);
   void give_back(uint64_t job);
+  /// A restarted dispatcher knows none of the jobs that hold bytes.
+  void give_back_all();
   uint64_t used() const;
   uint64_t total() const { return total_; }
 

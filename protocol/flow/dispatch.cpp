@@ -29,6 +29,7 @@ dispatch::dispatch(dispatch_options options, dispatch_port& port, uint64_t seed)
       turns_(options.turns),
       breakers_{breaker{options.breaker}, breaker{options.breaker}, breaker{options.breaker},
                 breaker{options.breaker}, breaker{options.breaker}},
+      next_job_(options.first_job),
       allowed_(options.turns.max_jobs) {}
 
 std::string dispatch::session_key(std::string_view user, std::string_view session) {

@@ -85,6 +85,7 @@ struct dispatch_options {
   duration job_deadline = std::chrono::minutes{5};
   duration retry_min = std::chrono::milliseconds{250};
   duration retry_max = std::chrono::seconds{30};
+  uint64_t first_job = 1;  ///< a restarted dispatcher must not reuse the ids of jobs still on their way
 };
 
 class dispatch {
@@ -172,7 +173,8 @@ class dispatch {
     lock held;
     uint32_t delivery_count = 0;
   };
-  /// When jobs passed a stage last, so that "others" can exclude the one that asks.
+  /// Which job was submitted last of those that passed a stage, and when; and the last one of another job, so
+  /// that "others" can exclude the one that asks.
   struct passes {
     uint64_t job = 0;
     time_point last{};
@@ -252,7 +254,7 @@ class dispatch {
   stage memory_trouble_at_ = stage::load;
   time_point deadlines_checked_{};
   time_point overdue_checked_{};
-  uint64_t next_job_ = 1;
+  uint64_t next_job_;
   size_t running_ = 0;
   size_t allowed_;  // slow start after an outage
   uint32_t demand_ = 0;

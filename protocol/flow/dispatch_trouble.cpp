@@ -20,10 +20,15 @@ void dispatch::note_passes(const job& j, const job_result& r, bool llm_called, t
 }
 
 void dispatch::passed(stage at, const job& j, time_point now) {
+  // Counted from its submission: when it left the stage is not known, and may be long ago.
   passes& p = passes_[static_cast<size_t>(at)];
-  if (p.job != j.spec.id) p.by_others = p.last;
-  p.job = j.spec.id;
-  p.last = now;
+  if (p.job == j.spec.id) {
+    p.last = j.submitted;
+  } else if (j.submitted >= p.last) {
+    p = {j.spec.id, j.submitted, p.last};
+  } else {
+    p.by_others = std::max(p.by_others, j.submitted);
+  }
   const auto well = [&](dependency d) {
     // What was on its way before the breaker opened says nothing about now.
     if (!breaker_of(d).is_open() || j.submitted > breaker_of(d).opened_at()) dependency_well(d, now);
