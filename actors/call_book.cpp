@@ -45,6 +45,11 @@ void call_book::forget(uint64_t job) {
   by_job_.erase(job);
 }
 
+void call_book::forget_all() {
+  const std::lock_guard lock{mutex_};
+  by_job_.clear();
+}
+
 size_t call_book::size() const {
   const std::lock_guard lock{mutex_};
   return by_job_.size();

@@ -23,6 +23,7 @@ class call_book {
   /// The LLM's answer; hands it to whoever attached last.
   void answered(uint64_t job, uint64_t question, std::shared_ptr<llm::answer> answer);
   void forget(uint64_t job);
+  void forget_all();
   size_t size() const;
 
  private:

@@ -39,7 +39,11 @@ dispatcher_actor::behavior_type dispatcher(dispatcher_actor::stateful_pointer<di
 void dispatcher_state::init(dispatcher_actor::pointer self, std::shared_ptr<services> s) {
   self_ = self;
   services_ = std::move(s);
-  core_ = std::make_unique<flow::dispatch>(options_of(services_->settings), *this, services_->seed);
+  auto options = options_of(services_->settings);
+  options.first_job = (static_cast<uint64_t>(self_->id()) << 32) + 1;
+  core_ = std::make_unique<flow::dispatch>(options, *this, services_->seed);
+  services_->bytes.give_back_all();
+  services_->calls.forget_all();
   self_->set_default_handler(caf::drop);
   arm_tick();
 }
@@ -162,8 +166,11 @@ void dispatcher_state::intake(bool open) {
   if (const auto receiver = handle_of<receiver_actor>(routes_.receiver))
     self_->send(receiver, mw::intake{open, 0});
   services_->status.set("intake", open ? observe::state::ok : observe::state::degraded,
-                        open ? "open" : "paused: a dependency is down");
-  observe::log(open ? log_level::info : log_level::warning, open ? "intake-resumed" : "intake-paused");
+                        open        ? "open"
+                        : draining_ ? "closed: draining"
+                                    : "paused: a dependency is down");
+  if (!draining_)
+    observe::log(open ? log_level::info : log_level::warning, open ? "intake-resumed" : "intake-paused");
 }
 
 void dispatcher_state::probe(dependency d) {

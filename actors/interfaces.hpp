@@ -10,7 +10,7 @@ namespace mw {
 using caf::reacts_to;
 
 using receiver_actor = caf::typed_actor<reacts_to<routes>, reacts_to<settle>, reacts_to<intake>,
-                                        reacts_to<adopt>, reacts_to<link_event>>;
+                                        reacts_to<adopt>, reacts_to<link_event>, reacts_to<tick_message>>;
 
 using dispatcher_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<delivery>, reacts_to<settled>, reacts_to<lock_lost>,

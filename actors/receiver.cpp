@@ -80,6 +80,7 @@ void receiver_state::init(receiver_actor::pointer self, std::shared_ptr<services
   };
   link_ = services_->outside.make_bus(std::move(l));
   link_->start();
+  count_link();
 }
 
 receiver_actor::behavior_type receiver_state::behavior() {
@@ -94,6 +95,7 @@ receiver_actor::behavior_type receiver_state::behavior() {
       },
       [this](const adopt& a) { guarded(self_, 0, [&] { adopt_all(a); }); },
       [this](const link_event& e) { guarded(self_, 0, [&] { take_link(e); }); },
+      [this](tick_message) { guarded(self_, 0, [&] { count_link(); }); },
   };
 }
 
@@ -208,6 +210,13 @@ void receiver_state::adopt_all(const adopt& a) {
       locks.push_back({a.sequence_numbers[i], token_of(a.token_high.at(i), a.token_low.at(i)),
                        flow::time_point{std::chrono::nanoseconds{a.locked_until_ns.at(i)}}});
   if (!locks.empty()) link_->adopt(std::move(locks));
+}
+
+void receiver_state::count_link() {
+  const uint64_t renewed = link_->counters().renewed;
+  services_->metrics.lock_renewals.Increment(static_cast<double>(renewed - renewals_counted_));
+  renewals_counted_ = renewed;
+  self_->delayed_send(self_, std::chrono::seconds{5}, tick_message::value);
 }
 
 }  // namespace mw

@@ -26,12 +26,14 @@ class receiver_state {
   void take_settled(const link_event& e);
   void settle_all(const settle& s);
   void adopt_all(const adopt& a);
+  void count_link();
 
   receiver_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;
   std::unique_ptr<bus_port> link_;
   routes routes_;
   bool ready_ = false;
+  uint64_t renewals_counted_ = 0;
   std::unordered_map<int64_t, delivery> unsettled_;
   std::unordered_map<int64_t, flow::settlement> told_;  ///< settlements without an answer yet
   std::unordered_set<int64_t> second_try_;              ///< refused once, tried again by lock token

@@ -21,6 +21,7 @@ struct restart_options {
 
 class restart_policy {
  public:
+  static constexpr std::chrono::seconds reconnect_max{5};
   explicit restart_policy(restart_options o) : options_(o) {}
 
   void started(flow::time_point now) { started_ = now; }
@@ -40,9 +41,6 @@ class restart_policy {
     return flow::duration{
         std::uniform_int_distribution<int64_t>{ceiling.count() / 2, ceiling.count()}(random)};
   }
-
-  /// It works: the next loss starts the back-off anew.
-  void well() { attempt_ = 0; }
 
  private:
   restart_options options_;
