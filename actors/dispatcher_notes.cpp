@@ -91,8 +91,10 @@ void dispatcher_state::note_breaker(flow::note n, const detail& d) {
   const auto part = name_of(d.about);
   const std::string why = d.result != nullptr ? to_string(d.result->error) : std::string{d.what};
   services_->metrics.breaker.at(to_string(d.about)).Set(opened ? 2 : 0);
-  services_->status.set(part, opened ? observe::state::down : observe::state::ok,
-                        opened ? why : "answers again");
+  // A probe or a lost connection has put its own words on the board already.
+  if (!opened || d.result != nullptr)
+    services_->status.set(part, opened ? observe::state::down : observe::state::ok,
+                          opened ? why : "answers again");
   observe::log(opened ? log_level::error : log_level::info, opened ? "dependency-down" : "dependency-well")
       .field("dependency", part)
       .field("detail", why);

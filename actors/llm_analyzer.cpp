@@ -106,6 +106,7 @@ void llm_analyzer_state::pump() {
   }
   if (!queue_.empty() && limit_->paused_until() > now)
     self_->delayed_send(self_, limit_->paused_until() - now, tick_message::value, ++tick_generation_);
+  services_->metrics.llm_in_flight.Set(limit_->in_flight());
   grant();
 }
 

@@ -125,6 +125,10 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
   auto bus = bus_of(s.receiver);
   if (!bus) return bus.error();
   w->bus_ = std::move(*bus);
+  if (s.session_loader.tls)
+    return fail(
+        dependency::redis, errc::misconfigured,
+        "session_loader.tls is true, but TLS to Redis is not built into this version: set REDIS_SSL=false");
   http::client_options http;
   http.max_connections_per_host = static_cast<long>(std::max(64U, s.dispatcher.max_jobs + 8));
   http.max_connections = http.max_connections_per_host * 3;

@@ -76,7 +76,6 @@ struct metrics : private metric_registry {
       gauge("memory_worker_deliveries_unsettled", "Deliveries received and not yet settled.");
   Gauge& deliveries_held = gauge("memory_worker_deliveries_held",
                                  "Deliveries held under renewed locks because a dependency is down.");
-  Gauge& link_credit = gauge("memory_worker_link_credit", "Credit outstanding at the bus.");
   Counter& lock_renewals = counter("memory_worker_lock_renewals_total", "Locks renewed.");
   Counter& locks_lost =
       counter("memory_worker_locks_lost_total", "Locks that ended before their delivery was settled.");
@@ -86,11 +85,6 @@ struct metrics : private metric_registry {
       gauge("memory_worker_windows_open", "Conversations waiting for a quiet moment or for their turn.");
   Gauge& window_room = gauge("memory_worker_window_room_free", "Deliveries for which there is room.");
   Gauge& job_room = gauge("memory_worker_job_room_free", "Jobs for which there is room.");
-  labelled<Counter> windows_closed =
-      counters("memory_worker_windows_closed_total", "Windows closed, by cause.", "cause",
-               {"quiet", "max-age", "max-events", "max-tokens", "flush", "room", "redelivery"});
-  labelled<Gauge> jobs =
-      gauges("memory_worker_jobs", "Jobs in work, by stage.", "stage", {"load", "analyse", "commit"});
   labelled<Counter> jobs_ended =
       counters("memory_worker_jobs_ended_total", "Jobs ended, by how.", "end",
                {"committed", "partial", "covered", "forgotten", "postponed", "failed"});
@@ -118,8 +112,6 @@ struct metrics : private metric_registry {
   labelled<Counter> llm_tokens = counters("memory_worker_llm_tokens_total", "Tokens as the LLM counted them.",
                                           "kind", {"input", "cached", "output", "reasoning"});
   Gauge& llm_in_flight = gauge("memory_worker_llm_in_flight", "LLM calls in flight.");
-  Gauge& llm_budget_left = gauge("memory_worker_llm_budget_tokens_left",
-                                 "Tokens left of the day's budget; 0 where there is no budget.");
   Counter& operations_applied =
       counter("memory_worker_operations_applied_total", "Profile operations applied.");
   labelled<Counter> operations_dropped =

@@ -117,7 +117,7 @@ TEST_CASE("metrics: Prometheus text with the declared families, zero before anyt
            "memory_worker_deliveries_received_total{kind=\"first\"} 0\n",
            "memory_worker_deliveries_settled_total{outcome=\"dead-letter\"} 0\n",
            "memory_worker_windows_open 0\n",
-           "memory_worker_jobs{stage=\"analyse\"} 0\n",
+           "memory_worker_commits_total{outcome=\"stored\"} 0\n",
            "memory_worker_stage_duration_seconds_count{stage=\"load\"} 0\n",
            "memory_worker_requests_total{dependency=\"llm\",result=\"ok\"} 0\n",
            "memory_worker_breaker_state{dependency=\"memory-store\"} 0\n",
