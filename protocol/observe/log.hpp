@@ -35,7 +35,8 @@ inline constexpr size_t max_field_bytes = 2048;
 
 class logger;
 
-/// One statement; written when it goes out of scope, mostly at the end of its full expression. Every method may be called on a filtered one.
+/// One statement; written when it goes out of scope, mostly at the end of its full expression. Every method
+/// may be called on a filtered one.
 class log_line {
  public:
   log_line(logger* target, level l, std::string_view event);
