@@ -96,7 +96,8 @@ void add_dispatcher(std::vector<option>& t) {
        .max = 1'000'000,
        .unit = "tokens",
        .reloadable = true,
-       .doc = "... or when so many tokens of new text are waiting (estimated)."});
+       .doc = "At most so many estimated tokens of new messages go into one LLM call; more is analysed in "
+              "rounds."});
   add(&s::max_jobs, "max-jobs",
       {.min = 1,
        .max = 10'000,
