@@ -103,7 +103,7 @@ status read_arguments(options& o, const std::vector<std::string>& arguments, std
       return fail(errc::misconfigured, name.starts_with("--")
                                            ? name + " needs a value; see memory-api --help"
                                            : "unexpected argument '" + name + "'; see memory-api --help");
-    if (const auto set = set_option(o, name, *value, auth); !set) return set;
+    if (const auto set = set_option(o, name, *value, auth); !set) return set.error();
   }
   return ok;
 }

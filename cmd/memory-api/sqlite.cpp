@@ -74,7 +74,8 @@ int64_t query::number(int column) const {
 std::vector<float> query::floats(int column) const {
   const void* data = sqlite3_column_blob(statement_, column);
   const auto bytes = static_cast<size_t>(sqlite3_column_bytes(statement_, column));
-  std::vector<float> out(data == nullptr ? 0 : bytes / sizeof(float));
+  if (data == nullptr) return {};
+  std::vector<float> out(bytes / sizeof(float));
   if (!out.empty()) std::memcpy(out.data(), data, out.size() * sizeof(float));
   return out;
 }

@@ -178,6 +178,7 @@ TEST_CASE("eight writers at once lose no operation and move no watermark back") 
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(writers);
   for (int i = 0; i < writers; ++i) threads.emplace_back(work, i);
   for (auto& t : threads) t.join();
   CHECK(failures == 0);

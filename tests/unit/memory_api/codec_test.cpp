@@ -108,7 +108,9 @@ TEST_CASE("every status of a Memory API has its meaning") {
       {413, errc::too_large},     {415, errc::rejected},     {422, errc::rejected},   {429, errc::throttled},
       {500, errc::overloaded},    {502, errc::overloaded},   {503, errc::overloaded}, {504, errc::overloaded},
       {302, errc::misconfigured}, {204, errc::malformed}};
-  for (const auto& [code, expected] : table) {
+  for (const auto& row : table) {
+    const int code = row.first;
+    const errc expected = row.second;
     CAPTURE(code);
     const failure f = failure_of(answer(code));
     CHECK(f.code == expected);
