@@ -99,9 +99,9 @@ typename I::result_type inspect(I& f, commit& x) {
   watermark base = x.base.value_or(watermark{});
   return inspect_parts(
       f, "mw.commit.v1", [&] { x.base = has_base ? std::optional{base} : std::nullopt; }, x.user_id,
-      x.session_id, x.epoch, x.profile_existed, has_base, base, x.through, x.span, x.defaults, x.summary,
-      x.themes, x.persons, x.places, x.user_sentiment, x.embedding, x.operations, x.skipped, x.retried,
-      x.keep_summary, x.model, x.used);
+      x.session_id, x.epoch, x.profile_existed, x.forgotten_before, has_base, base, x.through, x.span,
+      x.defaults, x.summary, x.themes, x.persons, x.places, x.user_sentiment, x.embedding, x.operations,
+      x.skipped, x.retried, x.keep_summary, x.model, x.used);
 }
 
 }  // namespace memory
@@ -127,8 +127,8 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
     x.base = has_base ? std::optional{base} : std::nullopt;
   };
   return inspect_parts(f, "mw.loaded_conversation.v1", assign, x.user_id, x.session_id, x.title, profile,
-                       x.profile_existed, x.epoch, x.previous_summary, has_base, base, x.through, x.span,
-                       x.retried, x.messages, x.covers_event);
+                       x.profile_existed, x.epoch, x.forgotten_before, x.previous_summary, has_base, base,
+                       x.through, x.span, x.retried, x.left, x.messages, x.covers_event);
 }
 
 }  // namespace analysis

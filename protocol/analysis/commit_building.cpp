@@ -1,5 +1,8 @@
 #include "protocol/analysis/commit_building.hpp"
 
+#include <algorithm>
+#include <functional>
+
 namespace mw::analysis {
 namespace {
 
@@ -9,20 +12,25 @@ memory::commit frame_of(const loaded_conversation& c, const memory::usage& used,
   out.session_id = c.session_id;
   out.epoch = c.epoch;
   out.profile_existed = c.profile_existed;
+  out.forgotten_before = c.forgotten_before;
   out.base = c.base;
   out.through = c.through;
   out.span = c.span;
   out.used = used;
   out.model = std::string{model};
   for (const auto& s : c.retried) out.retried.push_back({s.from, s.to});
+  out.skipped = c.left;
   return out;
 }
 
 /// The messages that are new now, as one span; those that were skipped before keep their own, one attempt
-/// older.
+/// older, as far as they were tried.
 void record_skipped(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
   for (auto again : c.retried) {
     ++again.attempts;
+    const bool cut = std::any_of(c.left.begin(), c.left.end(),
+                                 [&](const memory::skipped_span& l) { return l.to.id == again.to.id; });
+    if (cut) again.to = c.messages.back().position;
     out.skipped.push_back(std::move(again));
   }
   const llm::prompt_message* first = nullptr;
@@ -74,7 +82,7 @@ uint64_t fingerprint(const loaded_conversation& c) {
   hash = (hash ^ c.messages.size()) * 0x100000001b3;
   for (const auto& m : c.messages) {
     mix(m.position.id);
-    hash = (hash ^ m.text.size()) * 0x100000001b3;
+    hash = (hash ^ std::hash<std::string>{}(m.text)) * 0x100000001b3;
   }
   return hash;
 }

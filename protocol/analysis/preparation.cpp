@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/memory/forget.hpp"
+
 namespace mw::analysis {
 namespace {
 
@@ -18,13 +20,17 @@ bool is_message_of(std::string_view message_id, std::string_view chat_message_id
          message_id[chat_message_id.size()] == '_';
 }
 
-chat::cut_request cut_request_for(const prepare_request& r, std::vector<memory::skipped_span>& retried) {
+chat::cut_request cut_request_for(const prepare_request& r, std::string_view forgotten_before,
+                                  std::vector<memory::skipped_span>& retried) {
   chat::cut_request q;
   q.chat_message_id = r.job.ids.chat_message();
   q.completed_at = event_time(r.job);
-  if (r.stored.user) q.forgotten_before = r.stored.user->forgotten_before;
+  q.forgotten_before = forgotten_before;
   if (!r.stored.conversation) return q;
   q.through = r.stored.conversation->through;
+  // Skipped spans enter the next window again, not the next round of this one: what is refused would be refused
+  // once more, together with the rest, until no call is left.
+  if (r.job.calls_used > 0) return q;
   for (const auto& s : r.stored.conversation->skipped) {
     if (s.attempts >= max_retries_of_a_span) continue;
     retried.push_back(s);
@@ -87,6 +93,27 @@ std::vector<memory::watermark> span_up_to(const chat::conversation& c,
   return span;
 }
 
+std::optional<size_t> index_of(const loaded_conversation& c, const memory::watermark& position) {
+  for (size_t i = 0; i < c.messages.size(); ++i)
+    if (c.messages[i].position.id == position.id) return i;
+  return std::nullopt;
+}
+
+/// Index of the span's last message; where it is gone, of the last message before the new ones.
+size_t end_of(const loaded_conversation& c, const memory::skipped_span& s) {
+  if (const auto at = index_of(c, s.to)) return *at;
+  size_t retried = 0;
+  while (retried < c.messages.size() &&
+         std::find(c.span.begin(), c.span.end(), c.messages[retried].position) == c.span.end())
+    ++retried;
+  return retried > 0 ? retried - 1 : 0;
+}
+
+/// Whether the span begins among the first `count` messages.
+bool tried_in(const loaded_conversation& c, size_t count, const memory::skipped_span& s) {
+  return index_of(c, s.from).value_or(0) < count;
+}
+
 }  // namespace
 
 bool record_covers_event(const memory::context& stored, const flow::job_spec& job) {
@@ -107,7 +134,9 @@ preparation prepare(const prepare_request& r) {
     return p;
   }
   std::vector<memory::skipped_span> retried;
-  const auto request = cut_request_for(r, retried);
+  const std::string forgotten =
+      r.stored.user ? memory::forgotten_before(*r.stored.user, r.job.ids.session()) : std::string{};
+  const auto request = cut_request_for(r, forgotten, retried);
   const auto cut = chat::cut_new(c, request);
   if (!cut.event_found && !cut.moved_on) {
     p.end = record_covers_event(r.stored, r.job)
@@ -131,6 +160,7 @@ preparation prepare(const prepare_request& r) {
   out.user_id = c.user_id;
   out.session_id = std::string{r.job.ids.session()};
   out.title = c.title;
+  out.forgotten_before = forgotten;
   fill_stored(out, r.stored);
   out.retried = std::move(retried);
   for (const size_t i : cut.fresh)
@@ -156,11 +186,12 @@ loaded_conversation first_messages(const loaded_conversation& c, size_t count) {
     part.through = part.base.value_or(last);
     part.span.clear();
   }
-  // A skipped span counts as tried again only when its end was among the messages.
-  std::erase_if(part.retried, [&](const memory::skipped_span& s) {
-    return std::none_of(part.messages.begin(), part.messages.end(),
-                        [&](const llm::prompt_message& m) { return m.position.id == s.to.id; });
-  });
+  part.left.clear();
+  std::erase_if(part.retried,
+                [&](const memory::skipped_span& s) { return !tried_in(c, part.messages.size(), s); });
+  for (const auto& s : part.retried)
+    if (end_of(c, s) >= part.messages.size())
+      part.left.push_back({c.messages[part.messages.size()].position, s.to, s.reason, s.attempts});
   part.covers_event = false;
   return part;
 }

@@ -25,11 +25,13 @@ struct loaded_conversation {
   std::array<std::vector<std::string>, memory::category_count> profile;
   bool profile_existed = false;
   uint64_t epoch = 0;
+  std::string forgotten_before;               ///< of this session at load; empty: nothing was forgotten
   std::string previous_summary;               ///< empty: none worth keeping
   std::optional<memory::watermark> base;      ///< stored watermark; nullopt: there is no record
   memory::watermark through;                  ///< where the watermark goes when `messages` are analysed
   std::vector<memory::watermark> span;        ///< messages after base up to and including through
-  std::vector<memory::skipped_span> retried;  ///< formerly skipped spans whose messages are among `messages`
+  std::vector<memory::skipped_span> retried;  ///< formerly skipped spans that begin among `messages`
+  std::vector<memory::skipped_span> left;     ///< what of these lies behind `messages`: stays recorded
   std::vector<llm::prompt_message> messages;  ///< fresh ones, in order, at least one of them the user's
   bool covers_event = true;                   ///< false: cut short, another round follows
 };

@@ -39,7 +39,8 @@ std::vector<skipped_span> merge_skipped(const std::vector<skipped_span>& before,
     if (!was_retried(s, c)) out.push_back(s);
   for (skipped_span s : c.skipped) {
     for (const skipped_span& old : before)
-      if (old.from.id == s.from.id || old.to.id == s.to.id)
+      // The end of a retried span that was not tried itself is no attempt.
+      if (old.from.id == s.from.id || (old.to.id == s.to.id && !was_retried(old, c)))
         s.attempts = std::max(s.attempts, old.attempts + 1);
     std::erase_if(out, [&](const skipped_span& o) { return o.from.id == s.from.id && o.to.id == s.to.id; });
     out.push_back(std::move(s));
