@@ -1,0 +1,135 @@
+# The processes around the measured one: redis-server, nginx with static answers, the development bus; and how each
+# is loaded. Sourced by bench/run; needs $data, $root, $bin, and processes.sh.
+
+find_programs() {
+  local program
+  if [ -z "$bin" ]; then
+    say "Building ..."
+    "$root/deploy/local/build" release >"$data/logs/build.log" 2>&1 || { tail -n 30 "$data/logs/build.log" >&2 && return 1; }
+    bin=$root/build/release/bin
+  fi
+  for program in memory-worker memory-devstack bench-material bench-watch bench-floor; do
+    [ -x "$bin/$program" ] || { say "bench: $bin has no $program" && return 1; }
+  done
+  PATH=$PATH:/usr/sbin
+  for program in redis-server redis-cli nginx jq curl; do
+    command -v "$program" >/dev/null || { say "bench: $program is missing; deploy/local/setup installs it" && return 1; }
+  done
+}
+
+commit_name() {
+  local changed=''
+  git -C "$root" diff --quiet HEAD -- protocol actors cmd bench cmake CMakeLists.txt 2>/dev/null || changed=' with changes'
+  echo "$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)$changed"
+}
+
+machine() {
+  local model
+  model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+  jq -n --argjson cores "$(nproc)" --arg cpu "${model:-$(uname -m)}" --arg kernel "$(uname -sr)" \
+    --argjson memory_mb "$(awk '/^MemTotal:/ {print int($2 / 1024)}' /proc/meminfo)" \
+    --argjson load_at_start "$load_at_start" \
+    '{cores: $cores, cpu: $cpu, memory_mb: $memory_mb, kernel: $kernel, load_at_start: $load_at_start}'
+}
+load_at_start=$(cut -d ' ' -f 1 /proc/loadavg)
+
+start_redis() {
+  redis_port=$(free_port)
+  start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$data/redis" --save '' --appendonly no --daemonize no
+  wait_for redis 20 redis-cli -h 127.0.0.1 -p "$redis_port" PING
+}
+
+load_conversations() { # COUNT
+  "$bin/bench-material" conversations "$1" | redis-cli -h 127.0.0.1 -p "$redis_port" --pipe >"$data/logs/redis-pipe.log" 2>&1
+  [ "$(redis-cli -h 127.0.0.1 -p "$redis_port" DBSIZE)" = "$1" ] || { say "bench: redis took not all conversations" && return 1; }
+}
+
+# Each start is a new bus, with its counters at nothing; `bus` is its name among the children.
+start_bus() {
+  bus=bus-$((++buses))
+  start "$bus" "$bin/memory-devstack" bus --port 0 --admin-port 0 --lock-duration 60s
+  bus_port=$(port_of "$bus")
+  bus_admin=$(jq -r 'select(.admin) | .admin' "$data/logs/$bus.out" | head -n 1)
+}
+buses=0
+
+bus_post() { # PATH, body on stdin
+  curl -sS -f -o /dev/null --max-time 120 -X POST --data-binary @- "http://127.0.0.1:$bus_admin$1"
+}
+
+bus_total() { # NAME: of all entities
+  curl -sS -f --max-time 10 "http://127.0.0.1:$bus_admin/status" | jq --arg n "$1" '[.entities[].totals[$n]] | add'
+}
+
+# Events wait in the bus, nothing is delivered yet.
+load_events() { # COUNT
+  echo '{"delivering":false}' | bus_post /settings
+  "$bin/bench-material" events "$1" | bus_post "/send?topic=message-completed"
+}
+
+nginx_text() { # KIND: a body, quoted for nginx
+  "$bin/bench-material" "$1" | sed -e 's/\\/\\\\/g' -e "s/'/\\\\'/g" -e "1s/^/'/" -e "\$s/\$/'/"
+}
+
+start_nginx() { # KIND of the LLM's answer
+  http_port=$(free_port)
+  stub_port=$(free_port)
+  cat >"$data/nginx.conf" <<TEXT
+daemon off;
+master_process off;
+error_log stderr warn;
+pid $data/nginx.pid;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  default_type application/json;
+  keepalive_requests 1000000000;
+  keepalive_timeout 1h;
+  client_body_temp_path $data/nginx-body;
+  proxy_temp_path $data/nginx-proxy;
+  fastcgi_temp_path $data/nginx-fastcgi;
+  uwsgi_temp_path $data/nginx-uwsgi;
+  scgi_temp_path $data/nginx-scgi;
+  server {
+    listen 127.0.0.1:$http_port backlog=1024;
+    location = /v1/chat/completions { return 200 $(nginx_text "$1"); }
+    location = /internal/context { return 200 $(nginx_text context); }
+    location = /internal/commit { return 200 $(nginx_text reply); }
+  }
+  server {
+    listen 127.0.0.1:$stub_port;
+    location = / { stub_status; }
+  }
+}
+TEXT
+  start nginx nginx -p "$data" -e stderr -c "$data/nginx.conf"
+  wait_for nginx 20 curl -sS -f --max-time 2 "http://127.0.0.1:$stub_port/"
+}
+
+# Sets `worker_command`. Only what is given here configures the worker.
+compose_worker() { # OPTION...
+  worker_command=(env -i PATH="$PATH" HOME="$data/worker"
+    SERVICEBUS_CONNECTION_STRING="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=dev;SharedAccessKey=dev;UseDevelopmentEmulator=true;"
+    REDIS_HOST=127.0.0.1 REDIS_PORT="$redis_port" REDIS_SSL=false
+    AZURE_AI_CHAT_ENDPOINT="http://127.0.0.1:$http_port/v1" AZURE_AI_CHAT_KEY=bench
+    MEMORY_API_ENDPOINT="http://127.0.0.1:$http_port"
+    sh -c 'cd "$1" && shift && exec "$@"' sh "$data/worker"
+    "$bin/memory-worker" run --admin.port=0 --supervisor.drain-limit=1s "$@")
+}
+
+start_worker() { # OPTION...
+  compose_worker "$@"
+  start memory-worker "${worker_command[@]}"
+  worker=http://127.0.0.1:$(port_of memory-worker)
+  wait_for memory-worker 20 curl -sS -f --max-time 2 "$worker/health/ready"
+  worker_pid=$(pid_of memory-worker)
+}
+
+# CPU time of a process so far, user and system, in microseconds.
+cpu_us() { # PID
+  awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); print int(($12 + $13) * 1000000 / hz) }' "/proc/$1/stat"
+}
+
+rss_kb() { # PID
+  awk '/^VmRSS:/ {print $2}' "/proc/$1/status"
+}
