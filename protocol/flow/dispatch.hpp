@@ -173,13 +173,6 @@ class dispatch {
     lock held;
     uint32_t delivery_count = 0;
   };
-  /// Which job was submitted last of those that passed a stage, and when; and the last one of another job, so
-  /// that "others" can exclude the one that asks.
-  struct passes {
-    uint64_t job = 0;
-    time_point last{};
-    time_point by_others{};
-  };
 
   // --- deliveries and windows: dispatch.cpp ---
   static std::string session_key(std::string_view user, std::string_view session);
@@ -249,8 +242,8 @@ class dispatch {
   std::set<std::pair<time_point, uint64_t>> held_;    // by retry time
   std::map<int64_t, uint32_t> crashes_;  // by sequence number, until the delivery is done; bounded
   std::deque<turn> suspects_;
-  uint64_t suspect_running_ = 0;  // job
-  std::array<passes, 4> passes_;
+  uint64_t suspect_running_ = 0;        // job
+  std::array<time_point, 4> passed_{};  // by stage: the latest submission of a job that passed it
   stage memory_trouble_at_ = stage::load;
   time_point deadlines_checked_{};
   time_point overdue_checked_{};

@@ -83,7 +83,7 @@ void dispatch::finished(const job_result& r, time_point now) {
     case job_end::partial:
       j.spec.prefix = r.prefix;
       j.failures = j.rejections = 0;
-      j.first_trouble = j.missing_since = {};
+      j.first_trouble = j.last_trouble = j.missing_since = {};
       hold(j, duration::zero(), now);
       break;
     case job_end::postponed: {

@@ -21,14 +21,8 @@ void dispatch::note_passes(const job& j, const job_result& r, bool llm_called, t
 
 void dispatch::passed(stage at, const job& j, time_point now) {
   // Counted from its submission: when it left the stage is not known, and may be long ago.
-  passes& p = passes_[static_cast<size_t>(at)];
-  if (p.job == j.spec.id) {
-    p.last = j.submitted;
-  } else if (j.submitted >= p.last) {
-    p = {j.spec.id, j.submitted, p.last};
-  } else {
-    p.by_others = std::max(p.by_others, j.submitted);
-  }
+  auto& latest = passed_[static_cast<size_t>(at)];
+  latest = std::max(latest, j.submitted);
   const auto well = [&](dependency d) {
     // What was on its way before the breaker opened says nothing about now.
     if (!breaker_of(d).is_open() || j.submitted > breaker_of(d).opened_at()) dependency_well(d, now);
@@ -38,10 +32,9 @@ void dispatch::passed(stage at, const job& j, time_point now) {
   if (at == stage::load && memory_trouble_at_ == stage::load) well(dependency::memory);
 }
 
+// Never by the job itself: it was submitted for its own passes before it failed last.
 bool dispatch::others_passed(stage at, const job& j) const {
-  const passes& p = passes_[static_cast<size_t>(at)];
-  const time_point last = p.job == j.spec.id ? p.by_others : p.last;
-  return last != time_point{} && last >= (j.last_trouble == time_point{} ? j.submitted : j.last_trouble);
+  return passed_[static_cast<size_t>(at)] > (j.last_trouble == time_point{} ? j.submitted : j.last_trouble);
 }
 
 void dispatch::charge_dependency(job& j, const job_result& r, time_point now) {

@@ -133,6 +133,24 @@ TEST_CASE("crash: a job handed to a stage that died before it could say so is su
   CHECK(t.running("s").attempt == first.attempt + 1);
 }
 
+TEST_CASE("crash: reports of stages that arrive out of their order do not lead back") {
+  scene t{scene::at_once()};
+  t.deliver(1, "s");
+  t.enter("s", stage::commit);
+  t.enter("s", stage::analyse);
+  analyzer_dies(t, "");
+  CHECK(t.running("s").attempt == 1);
+}
+
+TEST_CASE("crash: the demand of a loader that died is void") {
+  scene t{scene::at_once()};
+  deliver_many(t, 5);
+  t.d->stage_lost(stage::load, t.running("s1").id, false, t.now);
+  CHECK(t.d->running() == 0);
+  t.d->loader_demand(2, t.now);
+  CHECK(t.d->running() == 2);
+}
+
 TEST_CASE("crash: a culprit is charged wherever the ledger believed it to be") {
   scene t{scene::at_once()};
   t.deliver(1, "s");
@@ -213,6 +231,15 @@ TEST_CASE("released: one that comes back with a higher count raises an alarm, an
   t.settlements.clear();
   t.deliver(1, "a", "a", 2);
   CHECK(t.noted(note::redelivery_count_rose) == 1);
+  SUBCASE("windows that wait for an outage's end as well") {
+    t.d->stage_lost(stage::load, 0, true, t.now);
+    t.deliver(3, "waiting", "c");
+    t.pass(50min);
+    CHECK(t.outcome(3).empty());
+    t.pass(15min);
+    CHECK(t.outcome(3) == "release dependency-down");
+    return;
+  }
   t.deliver(2, "last", "b", 9);
   CHECK(hold_until_released(1, 2h) > 59min);
   CHECK(t.outcome(1) == "release dependency-down");

@@ -149,7 +149,8 @@ TEST_CASE("outage: jobs that were loaded before it and fail later do not prove t
   scene t{scene::at_once()};
   deliver_many(t, 40);
   for (int i = 3; i <= 40; ++i) t.enter(name(i), stage::commit);
-  for (int i = 3; t.now < scene{}.now + 8min; ++i) {
+  const auto end = t.now + 8min;
+  for (int i = 3; t.now < end; ++i) {
     for (int k : {1, 2})
       if (t.is_running(name(k))) t.fail(name(k), stage::load, errc::timed_out);
     if (i <= 40) t.fail(name(i), stage::commit, errc::throttled, 10min);
@@ -171,6 +172,44 @@ TEST_CASE("outage: a memory store that reads but refuses writes dead-letters not
     t.pass(1s);
   }
   CHECK_FALSE(any_dead_letter(t));
+}
+
+TEST_CASE("outage: reads that work do not close the breaker that refused writes have opened") {
+  scene t{scene::at_once()};
+  t.deliver(100, "reader", "reader", 1);
+  for (int i = 1; i <= 5; ++i) {
+    t.deliver(i, name(i), user(i));
+    t.fail(name(i), stage::commit, errc::overloaded);
+  }
+  REQUIRE(t.d->breaker_of(dependency::memory).is_open());
+  t.commit("reader");
+  t.pass(5s);
+  for (const auto& session : t.running_sessions()) t.finish(t.running(session), job_end::covered, 0);
+  CHECK(t.d->breaker_of(dependency::memory).is_open());
+  t.pass(5s);
+  commit_all(t);
+  CHECK_FALSE(t.d->breaker_of(dependency::memory).is_open());
+}
+
+TEST_CASE("outage: what was told to wait is not taken for a probe, nor woken by the recovery") {
+  scene t{scene::at_once()};
+  t.deliver(100, "told-to-wait", "patient");
+  t.fail("told-to-wait", stage::analyse, errc::throttled, 5min);
+  deliver_many(t, 6);
+  fail_all(t, stage::analyse, errc::overloaded);
+  REQUIRE_FALSE(t.d->intake_open());
+  for (int i = 0; i < 100; ++i) {
+    CHECK_FALSE(t.is_running("told-to-wait"));
+    fail_all(t, stage::analyse, errc::overloaded);
+    t.pass(1s);
+  }
+  while (!t.d->intake_open()) {
+    commit_all(t);
+    t.pass(1s);
+  }
+  CHECK_FALSE(t.is_running("told-to-wait"));
+  t.pass(4min);
+  CHECK(t.is_running("told-to-wait"));
 }
 
 TEST_CASE("outage: with too few jobs for a breaker, each notices within seconds that all is well again") {

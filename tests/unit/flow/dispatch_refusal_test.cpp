@@ -11,6 +11,7 @@ using namespace mw::flow::test;
 TEST_CASE("rejected: one job fails again and again while others pass: dead letter after the attempts") {
   scene t{scene::at_once()};
   t.deliver(1, "bad", "bad");
+  t.pass(1s);
   int attempts = 0;
   for (int i = 2; t.outcome(1).empty(); ++i) {
     REQUIRE(i < 60);
@@ -30,6 +31,7 @@ TEST_CASE("rejected: one job fails again and again while others pass: dead lette
 TEST_CASE("rejected: attempts before a redelivery count, as Redis remembers them") {
   scene t{scene::at_once()};
   t.deliver(1, "bad", "bad", 1);
+  t.pass(1s);
   int attempts = 0;
   for (int i = 2; t.outcome(1).empty(); ++i) {
     REQUIRE(i < 60);
@@ -119,6 +121,26 @@ TEST_CASE("missing: the same two conversations again and again do not look like 
     fail_all(t, stage::load, errc::conversation_missing);
   }
   CHECK(t.noted(note::redis_emptied) == 0);
+}
+
+TEST_CASE("missing: a newer event that joins the waiting job has its own seconds to appear") {
+  scene t{scene::at_once()};
+  t.deliver(1, "s");
+  for (int i = 0; i < 9; ++i) {
+    t.fail("s", stage::load, errc::message_missing);
+    t.pass(500ms);
+  }
+  t.fail("s", stage::load, errc::message_missing);
+  t.deliver(2, "s");
+  CHECK(t.outcome(1) == "complete covered");
+  for (int i = 0; i < 9; ++i) {
+    t.pass(500ms);
+    t.fail("s", stage::load, errc::message_missing);
+  }
+  CHECK(t.outcome(2).empty());
+  t.pass(1s);
+  t.fail("s", stage::load, errc::message_missing);
+  CHECK(t.outcome(2) == "dead-letter message-not-found");
 }
 
 TEST_CASE("missing: an outage between two looks does not use up the seconds of waiting") {

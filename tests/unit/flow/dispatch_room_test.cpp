@@ -55,6 +55,15 @@ TEST_CASE("room: a lost receiver's credit is granted anew") {
   CHECK(t.d->take_grant() == first);
 }
 
+TEST_CASE("room: credit that was drained in an outage is granted anew after it") {
+  scene t;
+  const auto first = t.d->take_grant();
+  t.d->stage_lost(stage::load, 0, true, t.now);
+  CHECK(t.d->take_grant() == 0);
+  t.d->loader_demand(100, t.now);
+  CHECK(t.d->take_grant() == first);
+}
+
 TEST_CASE("room: without windows only as much is locked as some rounds of work need") {
   auto o = scene::at_once();
   o.turns.max_jobs = 10;

@@ -134,6 +134,30 @@ TEST_CASE("dispatch: a part is stored, the rest follows, and only the end comple
   CHECK(t.outcome(1) == "complete committed");
 }
 
+TEST_CASE("dispatch: what the analysis has cost and how far it was cut is not forgotten by a failure") {
+  scene t{scene::at_once()};
+  t.deliver(1, "s");
+  job_result r;
+  r.id = t.running("s").id;
+  r.attempt = 1;
+  r.at = stage::analyse;
+  r.error = fail(dependency::llm, errc::throttled, "later");
+  r.calls_used = 3;
+  r.prefix = 12;
+  t.d->finished(r, t.now);
+  t.pass(40s);
+  CHECK(t.running("s").calls_used == 3);
+  CHECK(t.running("s").prefix == 12);
+  r = {};
+  r.id = t.running("s").id;
+  r.attempt = 2;
+  r.error = fail(dependency::redis, errc::timed_out, "knows nothing of calls");
+  t.d->finished(r, t.now);
+  t.pass(40s);
+  CHECK(t.running("s").calls_used == 3);
+  CHECK(t.running("s").prefix == 12);
+}
+
 TEST_CASE("dispatch: a postponed job's window opens again") {
   scene t;
   t.deliver(1, "s");
