@@ -79,8 +79,11 @@ void tell_routes(self_ptr self) {
   r.loader = pointer_to(self, child_id::loader);
   r.dispatcher = pointer_to(self, child_id::dispatcher);
   r.receiver = pointer_to(self, child_id::receiver);
-  for (const auto& c : self->state.children)
-    if (c.handle) self->send(c.handle, r);
+  // Who hears of another actor answers it at once (demand goes upstream, link_up to the dispatcher), and the
+  // other must know it by then: a stage's demand that came before the routes would be void.
+  for (const auto which : {child_id::dispatcher, child_id::loader, child_id::analyzer, child_id::writer,
+                           child_id::receiver, child_id::admin})
+    if (const auto& c = self->state.children[static_cast<size_t>(which)]; c.handle) self->send(c.handle, r);
 }
 
 void start(self_ptr self, child_id which) {
