@@ -59,6 +59,15 @@ TEST_CASE("crash: on the last delivery the broker would grant it is dead-lettere
   CHECK(t.outcome(1) == "dead-letter crashed-worker");
 }
 
+TEST_CASE("crash: a redelivery while the job runs tells how near the last delivery is") {
+  scene t{scene::at_once()};
+  t.deliver(1, "bad", "a");
+  t.deliver(1, "bad", "a", 9);
+  all_in_analyzer(t);
+  analyzer_dies(t, "bad");
+  CHECK(t.outcome(1) == "dead-letter crashed-worker");
+}
+
 TEST_CASE("crash: an outage of a dependency is never charged to a job") {
   scene t{scene::at_once()};
   for (int i = 1; i <= 3; ++i) t.deliver(i, "s" + std::to_string(i), "u" + std::to_string(i));

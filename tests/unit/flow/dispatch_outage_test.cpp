@@ -153,8 +153,9 @@ TEST_CASE("outage: jobs that were loaded before it and fail later do not prove t
   for (int i = 3; t.now < end; ++i) {
     for (int k : {1, 2})
       if (t.is_running(name(k))) t.fail(name(k), stage::load, errc::timed_out);
+    t.pass(1s);
     if (i <= 40) t.fail(name(i), stage::commit, errc::throttled, 10min);
-    t.pass(6s);
+    t.pass(5s);
   }
   CHECK(t.outcome(1).empty());
   CHECK(t.outcome(2).empty());
@@ -210,6 +211,34 @@ TEST_CASE("outage: what was told to wait is not taken for a probe, nor woken by 
   CHECK_FALSE(t.is_running("told-to-wait"));
   t.pass(4min);
   CHECK(t.is_running("told-to-wait"));
+}
+
+TEST_CASE("outage: where only what was told to wait is left, a cheap call probes") {
+  scene t{scene::at_once()};
+  t.deliver(1, "told-to-wait");
+  t.fail("told-to-wait", stage::analyse, errc::throttled, 5min);
+  t.d->probed(dependency::llm, false, t.now);
+  t.pass(1min);
+  CHECK(t.submitted.size() == 1);
+  CHECK(t.probes.size() >= 10);
+}
+
+TEST_CASE("outage: a part that was stored begins the time of holding anew") {
+  scene t{scene::at_once()};
+  t.deliver(1, "s");
+  const auto suffer = [&](duration time) {
+    for (const auto end = t.now + time; t.now < end && t.outcome(1).empty();) {
+      fail_all(t, stage::analyse, errc::overloaded);
+      t.pass(1s);
+    }
+  };
+  suffer(9min);
+  t.pass(10s);
+  t.finish(t.running("s"), job_end::partial);
+  suffer(9min);
+  CHECK(t.outcome(1).empty());
+  suffer(2min);
+  CHECK(t.outcome(1) == "release dependency-down");
 }
 
 TEST_CASE("outage: with too few jobs for a breaker, each notices within seconds that all is well again") {
