@@ -15,19 +15,21 @@ export function hobby(n) {
 /**
  * A conversation of `turns` turns; in each the user likes one thing.
  * @param number what makes it different from the others
- * @param options {user, session, turns, text: what the user says in turn i}
+ * @param options {user, session, title, turns, text: what the user says in turn i, at: time of the first turn in ms}
  */
 export function conversation(number, options = {}) {
-  const { user = `user-${number}`, session = `session-${number}`, turns = 1, title = `Talk ${number}` } = options;
+  const { user = `user-${number}`, session = `session-${number}`, title = `Talk ${number}` } = options;
+  const { turns = 1, at = START + number * 60_000 } = options;
   const text = options.text ?? ((turn) => `Hello there. I like ${hobby(number * 8 + turn)}.`);
-  const chat = { userId: user, sessionId: session, title, messages: [], ids: [], likes: [] };
-  for (let turn = 0; turn < turns; turn += 1) addTurn(chat, text(turn), number, turn);
+  const chat = { userId: user, sessionId: session, title, at, messages: [], ids: [], likes: [] };
+  for (let turn = 0; turn < turns; turn += 1) addTurn(chat, text(turn));
   return chat;
 }
 
-export function addTurn(chat, text, number = 0, turn = chat.ids.length) {
+/** One turn more, a second after the one before it. */
+export function addTurn(chat, text) {
+  const timestamp = new Date(chat.at + chat.ids.length * 1000).toISOString();
   const id = `${chat.sessionId}-m${chat.ids.length + 1}`;
-  const timestamp = new Date(START + number * 60_000 + turn * 1000).toISOString();
   chat.ids.push(id);
   chat.messages.push({ messageId: `${id}_user`, role: 'user', content: text, timestamp });
   chat.messages.push({ messageId: `${id}_assistant`, role: 'assistant', content: 'I see, tell me more.', timestamp });
@@ -38,11 +40,9 @@ export function addTurn(chat, text, number = 0, turn = chat.ids.length) {
 
 /** The value of session:{sessionId}. */
 export function stored(chat) {
-  return JSON.stringify({
-    sessionId: chat.sessionId, userId: chat.userId, createdAt: chat.messages[0]?.timestamp ?? new Date(START).toISOString(),
-    title: chat.title, lastActivity: chat.messages.at(-1)?.timestamp ?? new Date(START).toISOString(),
-    messages: chat.messages,
-  });
+  const { sessionId, userId, title, messages } = chat;
+  const createdAt = messages[0].timestamp;
+  return JSON.stringify({ sessionId, userId, createdAt, title, lastActivity: messages.at(-1).timestamp, messages });
 }
 
 /** The bus's message for turn `turn` (default: the last). `change` overrides fields of the body. */

@@ -23,7 +23,7 @@ async function inTheMiddle(stack, harm) {
   await stack.storedOnceEach(chats);
 }
 
-test('the worker is killed in the middle of a run and started again: everything is stored, nothing twice', async () => {
+test('the worker is killed in the middle of a run: everything is stored, nothing twice', async () => {
   await withStack({ llm: SLOW_LLM }, (stack) => inTheMiddle(stack, async () => {
     await stack.kill('worker');
     await stack.start_worker();
@@ -41,14 +41,14 @@ test('the worker is killed three times in a row: everything is stored, nothing t
   }));
 });
 
-test('the Memory API is killed in the middle of a run and started again: everything is stored, nothing twice', async () => {
+test('the Memory API is killed in the middle of a run: everything is stored, nothing twice', async () => {
   await withStack({ llm: SLOW_LLM }, (stack) => inTheMiddle(stack, async () => {
     await stack.kill('api');
     await stack.start_api();
   }));
 });
 
-test('Redis is killed in the middle of a run and started again: everything is stored, nothing twice', async () => {
+test('Redis is killed in the middle of a run: everything is stored, nothing twice', async () => {
   await withStack({ llm: SLOW_LLM }, (stack) => inTheMiddle(stack, async () => {
     await stack.kill('redis');
     await stack.start_redis();

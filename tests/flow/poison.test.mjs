@@ -70,7 +70,8 @@ test('an event with an unknown time or fields that nobody knows is worked on', a
 });
 
 async function deadLetterOf(stack, messageId) {
-  return until(`${messageId} is dead-lettered`, async () => (await stack.deadLetters()).find((l) => l.messageId === messageId));
+  return until(`${messageId} is dead-lettered`,
+    async () => (await stack.deadLetters()).find((letter) => letter.messageId === messageId));
 }
 
 test('conversations that cannot be used are dead-lettered with the reason, and the rest flows on', async () => {
@@ -129,7 +130,7 @@ test('a stored conversation of any wrong shape harms only itself', async () => {
     await stack.allStored([good]);
     for (const chat of [...chats, list]) {
       const letter = await deadLetterOf(stack, event(chat).messageId);
-      assert.match(letter.reason, /^conversation-(malformed|not-found)$/, `${chat.sessionId}: ${letter.reason}`);
+      assert.match(letter.reason, /^conversation-(malformed|not-found)$/, chat.sessionId);
     }
     await stack.busEmpty();
   });
@@ -138,7 +139,8 @@ test('a stored conversation of any wrong shape harms only itself', async () => {
 test('a conversation of 1 MB is analysed to its end, in parts', async () => {
   await withStack({}, async (stack) => {
     const filler = 'The weather was fine and we talked about it for a while. '.repeat(180);
-    const chat = conversation(30, { turns: 100, text: (turn) => (turn % 20 === 0 ? `I like ${hobby(turn)}. ` : '') + filler });
+    const like = (turn) => (turn % 20 === 0 ? `I like ${hobby(turn)}. ` : '');
+    const chat = conversation(30, { turns: 100, text: (turn) => like(turn) + filler });
     chat.likes = [0, 20, 40, 60, 80].map((turn) => `Likes ${hobby(turn)}`);
     await stack.publish([chat]);
     await stack.storedOnceEach([chat]);

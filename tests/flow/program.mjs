@@ -8,7 +8,10 @@ import path from 'node:path';
 export const BOUND_MS = 60_000;
 const POLL_MS = 25;
 
-/** Waits until `condition` gives something true and returns it; an exception of it counts as "not yet". */
+/** What no waiting will change. */
+export class Hopeless extends Error {}
+
+/** Waits until `condition` gives something true and returns it; any exception of it but Hopeless is "not yet". */
 export async function until(what, condition, boundMs = BOUND_MS) {
   const deadline = Date.now() + boundMs;
   for (;;) {
@@ -17,6 +20,7 @@ export async function until(what, condition, boundMs = BOUND_MS) {
     try {
       value = await condition();
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       trouble = `: ${error.message}`;
     }
     if (value) return value;
@@ -83,7 +87,7 @@ export class Program {
   /** Waits for the line {"listening":PORT,...} on stdout. */
   async listening() {
     return until(`${this.name} says that it is listening`, () => {
-      if (!this.alive) throw new Error(this.lastWords());
+      if (!this.alive) throw new Hopeless(this.lastWords());
       const line = this.output.split('\n').find((l) => l.startsWith('{"listening"'));
       return line && JSON.parse(line);
     });

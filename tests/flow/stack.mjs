@@ -5,7 +5,7 @@ import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { BOUND_MS, Program, until } from './program.mjs';
+import { BOUND_MS, Hopeless, Program, until } from './program.mjs';
 import { Redis } from './redis.mjs';
 import { event, lastMessageId, stored } from './chats.mjs';
 
@@ -120,8 +120,8 @@ export class Stack {
 
   async start_bus() {
     const { lock = LOCK_DURATION, args = [] } = this.options.bus ?? {};
-    this.bus.spawn([path.join(bin, 'memory-devstack'), 'bus', '--port', '0', '--admin-port', '0', '--lock-duration', lock,
-      ...args]);
+    this.bus.spawn([path.join(bin, 'memory-devstack'), 'bus', '--port', '0', '--admin-port', '0',
+      '--lock-duration', lock, ...args]);
     const ports = await this.bus.listening();
     this.busPort = ports.listening;
     this.busAdmin = `http://127.0.0.1:${ports.admin}`;
@@ -153,7 +153,8 @@ export class Stack {
 
   async start_worker(...args) {
     this.worker.options.env = this.workerEnvironment();
-    this.worker.spawn([path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS, ...(this.options.worker ?? []), ...args]);
+    this.worker.spawn([path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS, ...(this.options.worker ?? []),
+      ...args]);
     this.workerUrl = `http://127.0.0.1:${(await this.worker.listening()).listening}`;
   }
 
@@ -179,7 +180,7 @@ export class Stack {
 
   async ready(boundMs = BOUND_MS) {
     await until('the worker is ready', async () => {
-      if (!this.worker.alive) throw new Error(this.worker.lastWords());
+      if (!this.worker.alive) throw new Hopeless(this.worker.lastWords());
       const health = await this.health();
       if (health.code !== 200) throw new Error(JSON.stringify(health.parts));
       return true;
@@ -189,7 +190,7 @@ export class Stack {
   /** Waits until the worker says that it is not ready because of `part`; gives the detail. */
   async notReady(part, boundMs = BOUND_MS) {
     return until(`the worker names ${part} as what is not well`, async () => {
-      if (!this.worker.alive) throw new Error(this.worker.lastWords());
+      if (!this.worker.alive) throw new Hopeless(this.worker.lastWords());
       const health = await this.health();
       const found = health.parts[part];
       if (health.code !== 503 || found?.state !== 'down') throw new Error(JSON.stringify(health.parts));
@@ -277,25 +278,35 @@ export class Stack {
     await this.send(chats.map((chat) => event(chat)));
   }
 
+  userUrl(user) {
+    return `http://127.0.0.1:${this.apiPort}/api/memory/users/${encodeURIComponent(user)}`;
+  }
+
   async record(chat) {
-    const answer = await http(`http://127.0.0.1:${this.apiPort}/api/memory/users/${encodeURIComponent(chat.userId)}` +
-      `/conversations/${encodeURIComponent(chat.sessionId)}`);
+    const answer = await http(`${this.userUrl(chat.userId)}/conversations/${encodeURIComponent(chat.sessionId)}`);
     if (answer.status === 404) return null;
     assert.equal(answer.status, 200, answer.text);
     return answer.json;
   }
 
   profile(user) {
-    return expectJson(`http://127.0.0.1:${this.apiPort}/api/memory/users/${encodeURIComponent(user)}/memories`);
+    return expectJson(`${this.userUrl(user)}/memories`);
+  }
+
+  /** The stored documents with the worker's own fields: {conversation, profile}. */
+  documents(chat) {
+    return expectJson(`http://127.0.0.1:${this.apiPort}/internal/context?userId=${encodeURIComponent(chat.userId)}` +
+      `&sessionId=${encodeURIComponent(chat.sessionId)}`);
   }
 
   forget(user) {
-    return expectJson(`http://127.0.0.1:${this.apiPort}/api/memory/users/${encodeURIComponent(user)}/memories`, 'DELETE');
+    return expectJson(`${this.userUrl(user)}/memories`, 'DELETE');
   }
 
-  async isStored(chat) {
+  /** @param last the message that the record must cover */
+  async isStored(chat, last = lastMessageId(chat)) {
     const record = await this.record(chat);
-    return record?.through?.id === lastMessageId(chat);
+    return record?.through?.id === last;
   }
 
   async storedCount(chats) {
@@ -308,7 +319,7 @@ export class Stack {
   async allStored(chats, boundMs = BOUND_MS) {
     const left = new Set(chats);
     await until('every published conversation is stored', async () => {
-      if (this.worker.child && !this.worker.alive) throw new Error(this.worker.lastWords());
+      if (this.worker.child && !this.worker.alive) throw new Hopeless(this.worker.lastWords());
       for (const chat of left) if (await this.isStored(chat)) left.delete(chat);
       if (left.size > 0) throw new Error(`${left.size} are not, as ${[...left][0].sessionId}`);
       return true;
@@ -344,7 +355,7 @@ export class Stack {
     await attempt(async () => {
       const wasAlive = worker.alive;
       await worker.stop();
-      if (wasAlive && !failed) assert.deepEqual(worker.result, { code: 0, signal: null }, 'the worker drains and ends with 0');
+      if (wasAlive && !failed) assert.equal(worker.result.code, 0, worker.lastWords());
     });
     for (const name of ['api', 'llm', 'bus', 'redis']) await attempt(() => this.programs[name].stop());
     this.data?.close();

@@ -1,0 +1,107 @@
+// SIGTERM and SIGINT: what runs is finished within the drain limit, what waits is given back uncounted.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { conversation } from './chats.mjs';
+import { until, withStack } from './stack.mjs';
+
+const COUNT = 60;
+const manyConversations = () => Array.from({ length: COUNT }, (_, n) => conversation(n));
+
+/** Publishes and waits until LLM calls are running and deliveries are waiting behind them. */
+async function withWorkInHand(stack) {
+  const chats = manyConversations();
+  await stack.publish(chats);
+  await until('LLM calls run and all was delivered', async () => {
+    const { in_flight: running } = await stack.llmStats();
+    return running > 0 && (await stack.subscription()).active === 0;
+  });
+  return chats;
+}
+
+async function nothingWasCounted(stack) {
+  const { locked, totals } = await stack.subscription();
+  assert.equal(locked, 0, 'no lock is left behind');
+  assert.equal(totals.abandoned, 0, 'no delivery count is burnt');
+  assert.equal(totals.deadLettered, 0);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  test(`${signal} with jobs running: they are finished, the rest is given back, exit code 0`, async () => {
+    const worker = ['--supervisor.drain-limit=60s'];
+    await withStack({ llm: ['--latency-median-ms', '1500'], worker }, async (stack) => {
+      const chats = await withWorkInHand(stack);
+      const { in_flight: running } = await stack.llmStats();
+      stack.worker.signal(signal);
+      assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+      await nothingWasCounted(stack);
+      const done = await stack.storedCount(chats);
+      assert.ok(done >= running, `${running} ran, ${done} are stored`);
+      await stack.start_worker();
+      await stack.storedOnceEach(chats);
+      assert.equal((await stack.llmStats()).messages.max_times, 1, 'nothing was paid for twice');
+    });
+  });
+}
+
+test('SIGTERM with windows open: they are closed early or given back, exit code 0', async () => {
+  const worker = ['--dispatcher.quiet=1h', '--dispatcher.max-age=12h', '--supervisor.drain-limit=60s'];
+  await withStack({ worker }, async (stack) => {
+    const chats = Array.from({ length: 5 }, (_, n) => conversation(n, { at: Date.now() }));
+    await stack.publish(chats);
+    await until('all are held', async () => (await stack.metric('memory_worker_windows_open')) === 5);
+    stack.worker.signal('SIGTERM');
+    assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+    await nothingWasCounted(stack);
+    await stack.start_worker('--dispatcher.quiet=0s');
+    await stack.storedOnceEach(chats);
+  });
+});
+
+test('SIGTERM while the LLM hangs: the drain limit ends the wait, everything is given back, exit code 0', async () => {
+  await withStack({ worker: ['--supervisor.drain-limit=1s'] }, async (stack) => {
+    await stack.llmFaults([{ kind: 'hang', hang_ms: 600_000 }]);
+    const chats = await withWorkInHand(stack);
+    stack.worker.signal('SIGTERM');
+    assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+    await nothingWasCounted(stack);
+    await stack.llmFaults([]);
+    await stack.start_worker();
+    await stack.storedOnceEach(chats);
+  });
+});
+
+test('a second SIGTERM ends the worker at once with another exit code, and nothing is lost', async () => {
+  await withStack({ worker: ['--supervisor.drain-limit=10min'] }, async (stack) => {
+    await stack.llmFaults([{ kind: 'hang', hang_ms: 600_000 }]);
+    const chats = await withWorkInHand(stack);
+    stack.worker.signal('SIGTERM');
+    await until('the first signal is seen', () => stack.worker.events('signal').length === 1);
+    assert.ok(stack.worker.alive);
+    stack.worker.signal('SIGTERM');
+    const { code } = await stack.worker.end();
+    assert.ok(code > 0, `exit code ${code}`);
+    await stack.llmFaults([]);
+    await stack.start_worker('--supervisor.drain-limit=5s');
+    await stack.storedOnceEach(chats);
+  });
+});
+
+test('SIGTERM with every dependency gone: exit code 0 all the same', async () => {
+  await withStack({}, async (stack) => {
+    await stack.publish(manyConversations());
+    for (const name of ['llm', 'api', 'redis', 'bus']) await stack.kill(name);
+    await stack.notReady('bus');
+    stack.worker.signal('SIGTERM');
+    assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+  });
+});
+
+test('the idle worker ends at SIGTERM, and while it starts', async () => {
+  await withStack({}, async (stack) => {
+    stack.worker.signal('SIGTERM');
+    assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+    await stack.start_worker();
+    stack.worker.signal('SIGTERM');
+    assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+  });
+});
