@@ -70,7 +70,8 @@ TEST_CASE("crash: a redelivery while the job runs tells how near the last delive
 
 TEST_CASE("crash: an outage of a dependency is never charged to a job") {
   scene t{scene::at_once()};
-  for (int i = 1; i <= 3; ++i) t.deliver(i, "s" + std::to_string(i), "u" + std::to_string(i));
+  for (int i = 1; i <= 3; ++i)
+    t.deliver(i, std::string{"s"}.append(std::to_string(i)), std::string{"u"}.append(std::to_string(i)));
   for (int i = 0; i < 10; ++i) {
     t.d->stage_lost(stage::load, 0, true, t.now);
     t.d->loader_demand(100, t.now);

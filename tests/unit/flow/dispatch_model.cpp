@@ -98,8 +98,8 @@ void model::free_bytes(uint64_t id) {
 
 void model::publish() {
   for (size_t n = 1 + roll(3); n > 0; --n) {
-    const auto user = "u" + std::to_string(roll(6));
-    messages_[++last_] = {user, user + "s" + std::to_string(roll(8)), 0, 0, fate::queued};
+    const auto user = std::string{"u"}.append(std::to_string(roll(6)));
+    messages_[++last_] = {user, user + std::string{"s"}.append(std::to_string(roll(8))), 0, 0, fate::queued};
   }
 }
 
@@ -122,7 +122,7 @@ void model::deliver() {
         verdict->second.what != action::dead_letter)
       verdicts_.erase(sequence);
     if (!verdicts_.contains(sequence)) ours_.insert(sequence);
-    const event_ids ids{m.user, m.session, "m" + std::to_string(sequence), ""};
+    const event_ids ids{m.user, m.session, std::string{"m"}.append(std::to_string(sequence)), ""};
     d_->arrived({sequence, m.count, ids, sequence, std::chrono::seconds{roll(120)}}, {}, now_);
     return;
   }
@@ -317,7 +317,7 @@ void model::chaos() {
   else if (what < 96)
     memory_down_ = percent(30);
   else if (what < 97)
-    d_->flush("u" + std::to_string(roll(6)), "", now_);
+    d_->flush(std::string{"u"}.append(std::to_string(roll(6))), "", now_);
   else if (!loader_there_) {
     loader_there_ = true;
     d_->loader_demand(30, now_);

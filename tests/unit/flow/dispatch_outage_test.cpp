@@ -321,8 +321,8 @@ TEST_CASE("outage: throttling is held as long as the peer says, opens no breaker
   CHECK(t.d->running() == 20);
   for (int i = 0; i < 60; ++i) {
     for (const auto& session : t.running_sessions()) t.fail(session, stage::analyse, errc::throttled);
-    t.deliver(1000 + i, "ok" + std::to_string(i), "ok");
-    t.commit("ok" + std::to_string(i));
+    t.deliver(1000 + i, std::string{"ok"}.append(std::to_string(i)), "ok");
+    t.commit(std::string{"ok"}.append(std::to_string(i)));
     t.pass(20s);
   }
   for (int i = 1; i <= 20; ++i) CHECK(t.outcome(i) == "release throttled");

@@ -117,7 +117,7 @@ TEST_CASE("missing: several conversations in a row are gone: held, with an alarm
 TEST_CASE("missing: the same two conversations again and again do not look like an emptied Redis") {
   scene t{scene::at_once()};
   for (int i = 1; i <= 20; ++i) {
-    t.deliver(i, i % 2 == 0 ? "even" : "odd", "u" + std::to_string(i % 2));
+    t.deliver(i, i % 2 == 0 ? "even" : "odd", std::string{"u"}.append(std::to_string(i % 2)));
     fail_all(t, stage::load, errc::conversation_missing);
   }
   CHECK(t.noted(note::redis_emptied) == 0);

@@ -106,7 +106,7 @@ TEST_CASE("room: one user's flood does not keep the others waiting") {
   auto o = scene::at_once();
   o.turns.max_jobs = 16;
   scene t{o};
-  for (int i = 1; i <= 1'000; ++i) t.deliver(i, "flood" + std::to_string(i), "flooder");
+  for (int i = 1; i <= 1'000; ++i) t.deliver(i, std::string{"flood"}.append(std::to_string(i)), "flooder");
   CHECK(t.d->running() == 4);
   for (int i = 1'001; i <= 1'008; ++i) t.deliver(i, name(i), user(i));
   for (int i = 1'001; i <= 1'008; ++i) CHECK(t.is_running(name(i)));

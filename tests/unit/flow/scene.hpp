@@ -45,8 +45,12 @@ class scene final : public dispatch_port {
     lock l;
     l.token[0] = static_cast<uint8_t>(count);
     l.token[1] = static_cast<uint8_t>(sequence);
-    d->arrived({sequence, count, {user, session, "m" + std::to_string(sequence), ""}, sequence, since}, l,
-               now);
+    d->arrived({sequence,
+                count,
+                {user, session, std::string{"m"}.append(std::to_string(sequence)), ""},
+                sequence,
+                since},
+               l, now);
   }
   void pass(duration time) {
     const auto end = now + time;
@@ -146,10 +150,10 @@ class scene final : public dispatch_port {
 // --- many conversations at once, each of a user of its own ---
 
 inline std::string name(int i) {
-  return "s" + std::to_string(i);
+  return std::string{"s"}.append(std::to_string(i));
 }
 inline std::string user(int i) {
-  return "u" + std::to_string(i);
+  return std::string{"u"}.append(std::to_string(i));
 }
 inline void deliver_many(scene& t, int n) {
   for (int i = 1; i <= n; ++i) t.deliver(i, name(i), user(i));

@@ -38,7 +38,7 @@ turn_policy policy(uint32_t max_jobs) {
 
 TEST_CASE("turns: users take turns, whoever came first with many") {
   queue q{policy(40)};
-  for (int i = 0; i < 3; ++i) q.wait("a", "a" + std::to_string(i));
+  for (int i = 0; i < 3; ++i) q.wait("a", std::string{"a"}.append(std::to_string(i)));
   q.wait("b", "b");
   q.wait("c", "c");
   CHECK(q.next() == "a");

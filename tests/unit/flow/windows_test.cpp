@@ -13,7 +13,11 @@ const time_point start = time_point{} + 1000h;
 
 arrival event(int64_t sequence, const std::string& session = "s", duration since = 0s, uint32_t count = 0,
               const std::string& user = "u") {
-  return {sequence, count, {user, session, "m" + std::to_string(sequence), ""}, 1000 + sequence, since};
+  return {sequence,
+          count,
+          {user, session, std::string{"m"}.append(std::to_string(sequence)), ""},
+          1000 + sequence,
+          since};
 }
 
 window_policy policy() {
