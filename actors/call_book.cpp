@@ -2,20 +2,20 @@
 
 namespace mw {
 
-bool call_book::attach(uint64_t job, uint64_t question, answer_fn deliver) {
+call_book::found call_book::attach(uint64_t job, uint64_t question, answer_fn deliver) {
   std::shared_ptr<llm::answer> answer;
   {
     const std::lock_guard lock{mutex_};
     const auto it = by_job_.find(job);
-    if (it == by_job_.end() || it->second.question != question) return false;
+    if (it == by_job_.end() || it->second.question != question) return found::nothing;
     answer = it->second.answer;
     if (!answer) {
       it->second.deliver = std::move(deliver);
-      return true;
+      return found::asked;
     }
   }
   deliver(std::move(answer));
-  return true;
+  return found::answered;
 }
 
 void call_book::began(uint64_t job, uint64_t question, answer_fn deliver) {
@@ -41,13 +41,22 @@ void call_book::answered(uint64_t job, uint64_t question, std::shared_ptr<llm::a
 }
 
 void call_book::forget(uint64_t job) {
-  const std::lock_guard lock{mutex_};
-  by_job_.erase(job);
+  std::unordered_map<uint64_t, entry>::node_type gone;
+  {
+    const std::lock_guard lock{mutex_};
+    gone = by_job_.extract(job);
+  }
+  if (gone && gone.mapped().deliver) gone.mapped().deliver(nullptr);
 }
 
 void call_book::forget_all() {
-  const std::lock_guard lock{mutex_};
-  by_job_.clear();
+  std::unordered_map<uint64_t, entry> gone;
+  {
+    const std::lock_guard lock{mutex_};
+    gone.swap(by_job_);
+  }
+  for (const auto& [job, e] : gone)
+    if (e.deliver) e.deliver(nullptr);
 }
 
 size_t call_book::size() const {

@@ -1,6 +1,6 @@
 // LLM calls by job, outside the actor that asked: a call in flight outlives a crash of llm_analyzer, and an
 // answer that was paid for is not paid for again while its job lives (DESIGN 2). Thread-safe. Failed answers
-// are not kept.
+// are not kept. Whoever waits for the answer of a job that is forgotten is told so: it gets a null answer.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,10 @@ class call_book {
  public:
   using answer_fn = std::function<void(std::shared_ptr<llm::answer>)>;
 
-  /// True: this very question of this job is being asked or was answered; `deliver` gets the answer, maybe at
-  /// once. False: the caller asks, after began().
-  bool attach(uint64_t job, uint64_t question, answer_fn deliver);
+  enum class found : uint8_t { nothing, asked, answered };
+  /// Whether this very question of this job is being asked, or was answered: `deliver` gets the answer, maybe
+  /// at once. `nothing`: the caller asks, after began().
+  found attach(uint64_t job, uint64_t question, answer_fn deliver);
   void began(uint64_t job, uint64_t question, answer_fn deliver);
   /// The LLM's answer; hands it to whoever attached last.
   void answered(uint64_t job, uint64_t question, std::shared_ptr<llm::answer> answer);

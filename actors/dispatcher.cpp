@@ -159,6 +159,8 @@ void dispatcher_state::settle(const flow::settlement& s) {
 }
 
 void dispatcher_state::submit(const flow::job_spec& spec) {
+  services_->bytes.open(spec.id);
+  send_freed();  // before the job: what is freed may be an older attempt of it
   if (const auto loader = handle_of<loader_actor>(routes_.loader)) self_->send(loader, job{spec});
 }
 
@@ -190,17 +192,20 @@ void dispatcher_state::forget_job(uint64_t id) {
   services_->calls.forget(id);
 }
 
+void dispatcher_state::send_freed() {
+  if (freed_bytes_.empty()) return;
+  if (const auto loader = handle_of<loader_actor>(routes_.loader))
+    self_->send(loader, freed{std::move(freed_bytes_)});
+  freed_bytes_.clear();
+}
+
 void dispatcher_state::flush_outbox() {
   if (link_is_up_ && !to_settle_.empty()) {
     if (const auto receiver = handle_of<receiver_actor>(routes_.receiver))
       self_->send(receiver, mw::settle{std::move(to_settle_)});
   }
   to_settle_.clear();  // without a link the ledger keeps them for repeat_settlements()
-  if (!freed_bytes_.empty()) {
-    if (const auto loader = handle_of<loader_actor>(routes_.loader))
-      self_->send(loader, freed{std::move(freed_bytes_)});
-    freed_bytes_.clear();
-  }
+  send_freed();
   if (link_is_up_) {
     const uint32_t credit = core_->take_grant();
     if (credit > 0)

@@ -33,6 +33,7 @@ class dispatcher_state : public flow::dispatch_port {
   void take_delivery(const delivery& d);
   void take_job_done(const job_done& d);
   void after_link_up();
+  void send_freed();
   void flush_outbox();
   void publish_gauges();
   void arm_tick();

@@ -68,14 +68,14 @@ analyzer_actor::behavior_type llm_analyzer_state::behavior() {
 
 void llm_analyzer_state::take_routes(const routes& r) {
   const bool new_loader = r.loader != routes_.loader;
+  const bool new_dispatcher = r.dispatcher != routes_.dispatcher;
   const bool new_writer = r.writer != routes_.writer;
   const bool first = !routes_.dispatcher && r.dispatcher;
   routes_ = r;
   if (new_writer) credit_ = 0;  // its successor says anew what it takes
-  if (new_loader) {
-    granted_ = 0;
-    grant();
-  }
+  if (new_loader) granted_ = 0;
+  if (new_dispatcher) queue_.clear();  // its predecessor's jobs are nobody's
+  grant();
   if (first) probe_llm(true);
 }
 
@@ -155,7 +155,6 @@ bool llm_analyzer_state::hand_on_saved(const loaded_job& j) {
 
 void llm_analyzer_state::call(active& a) {
   limit_->started();
-  ++a.calls_used;
   a.question = question_of(a.part, a.limits);
   const caf::actor_addr weak = self_->address();
   const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
@@ -164,7 +163,10 @@ void llm_analyzer_state::call(active& a) {
   };
   const uint64_t id = a.spec.id;
   const uint64_t question = a.question;
-  if (services_->calls.attach(id, question, deliver)) return;
+  const auto known = services_->calls.attach(id, question, deliver);
+  a.reused = known == call_book::found::answered;
+  if (!a.reused) ++a.calls_used;
+  if (known != call_book::found::nothing) return;
   services_->calls.began(id, question, deliver);
   services_->outside.analyse(
       input_of(a.part), a.limits, [services = services_, id, question](llm::answer answer) {
@@ -185,13 +187,19 @@ void llm_analyzer_state::note_load(const llm::answer& answer) {
 void llm_analyzer_state::take_answer(const llm_answered& message) {
   const auto it = active_.find(message.id);
   if (it == active_.end() || it->second.spec.attempt != message.attempt) return;
+  if (!message.answer) {
+    drop(message.id);
+    return pump();
+  }
   active& a = it->second;
   const llm::answer& answer = *message.answer;
   note_load(answer);
-  count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
+  if (!a.reused) {
+    count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
+    tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
+  }
   add(a.used, answer.used);
   ++a.used.calls;
-  tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
   if (!answer.model.empty()) a.model = answer.model;
   if (answer.outcome) {
     hand_on(a, analysis::commit_of(a.part, *answer.outcome, a.used, a.model));

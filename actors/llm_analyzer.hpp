@@ -23,6 +23,7 @@ class llm_analyzer_state {
  private:
   struct active {
     flow::job_spec spec;
+    bool reused = false;  ///< the answer was kept from an earlier attempt: paid and counted
     analysis::loaded_conversation whole;
     analysis::loaded_conversation part;  ///< what the present call is about
     llm::call_limits limits;

@@ -101,12 +101,23 @@ receiver_actor::behavior_type receiver_state::behavior() {
 
 void receiver_state::take_routes(const routes& r) {
   const bool new_dispatcher = r.dispatcher && r.dispatcher != routes_.dispatcher;
+  const bool lost_dispatcher = routes_.dispatcher && r.dispatcher != routes_.dispatcher;
   routes_ = r;
+  if (lost_dispatcher) forget_grants();
   if (!new_dispatcher) return;
   const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
   for (const auto& [sequence, d] : unsettled_)
     if (!told_.contains(sequence)) self_->send(dispatcher, d);
   if (ready_) self_->send(dispatcher, link_up{});
+}
+
+// A dispatcher's successor grants from zero, and knows nothing of what an earlier connection received: those
+// locks are left to lapse, so that the deliveries come again.
+void receiver_state::forget_grants() {
+  if (ready_) link_->drain();
+  for (const int64_t sequence : adopted_)
+    if (!told_.contains(sequence)) link_->give_up(sequence);
+  adopted_.clear();
 }
 
 void receiver_state::take_link(const link_event& e) {
@@ -126,6 +137,7 @@ void receiver_state::take_link(const link_event& e) {
     case link_event::what::lock_lost:
       services_->metrics.locks_lost.Increment();
       unsettled_.erase(e.sequence_number);
+      adopted_.erase(e.sequence_number);
       if (dispatcher) self_->send(dispatcher, lock_lost{e.sequence_number});
       return;
     case link_event::what::drained:
@@ -193,6 +205,7 @@ void receiver_state::take_settled(const link_event& e) {
   told_.erase(told);
   second_try_.erase(e.sequence_number);
   unsettled_.erase(e.sequence_number);
+  adopted_.erase(e.sequence_number);
   const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
   if (e.failed && !lost) {
     link_->give_up(e.sequence_number);
@@ -205,10 +218,12 @@ void receiver_state::take_settled(const link_event& e) {
 void receiver_state::adopt_all(const adopt& a) {
   std::vector<amqp::held_lock> locks;
   locks.reserve(a.sequence_numbers.size());
-  for (size_t i = 0; i < a.sequence_numbers.size(); ++i)
-    if (!unsettled_.contains(a.sequence_numbers[i]))
-      locks.push_back({a.sequence_numbers[i], token_of(a.token_high.at(i), a.token_low.at(i)),
-                       flow::time_point{std::chrono::nanoseconds{a.locked_until_ns.at(i)}}});
+  for (size_t i = 0; i < a.sequence_numbers.size(); ++i) {
+    if (unsettled_.contains(a.sequence_numbers[i])) continue;
+    adopted_.insert(a.sequence_numbers[i]);
+    locks.push_back({a.sequence_numbers[i], token_of(a.token_high.at(i), a.token_low.at(i)),
+                     flow::time_point{std::chrono::nanoseconds{a.locked_until_ns.at(i)}}});
+  }
   if (!locks.empty()) link_->adopt(std::move(locks));
 }
 

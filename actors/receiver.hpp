@@ -21,6 +21,7 @@ class receiver_state {
 
  private:
   void take_routes(const routes& r);
+  void forget_grants();
   void take_link(const link_event& e);
   void take_delivered(const amqp::incoming& in);
   void take_settled(const link_event& e);
@@ -35,6 +36,8 @@ class receiver_state {
   bool ready_ = false;
   uint64_t renewals_counted_ = 0;
   std::unordered_map<int64_t, delivery> unsettled_;
+  std::unordered_set<int64_t>
+      adopted_;  ///< received by an earlier connection: only the dispatcher knows them
   std::unordered_map<int64_t, flow::settlement> told_;  ///< settlements without an answer yet
   std::unordered_set<int64_t> second_try_;              ///< refused once, tried again by lock token
 };

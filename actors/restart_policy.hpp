@@ -1,6 +1,6 @@
 // How a supervisor restarts one child, pure (DESIGN 2, "supervisor"): restart intensity within a period,
-// exponential back-off with full jitter, reset after a stable period. Losing a connection is no crash: it
-// backs off but does not count against the intensity. Time and randomness are parameters.
+// exponential back-off with jitter (half to whole), reset after a stable period. Losing a connection is no
+// crash: it backs off but does not count against the intensity. Time and randomness are parameters.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +21,7 @@ struct restart_options {
 
 class restart_policy {
  public:
+  /// A lost connection is tried again at least this often.
   static constexpr std::chrono::seconds reconnect_max{5};
   explicit restart_policy(restart_options o) : options_(o) {}
 
@@ -35,8 +36,10 @@ class restart_policy {
       while (now - restarts_.front() > options_.period) restarts_.pop_front();
       if (restarts_.size() > options_.max_restarts) return std::nullopt;
     }
-    const auto ceiling = std::min<flow::duration>(
-        options_.backoff_max, options_.backoff_min * (int64_t{1} << std::min(attempt_, 20U)));
+    const auto most =
+        counts ? options_.backoff_max : std::min<flow::duration>(options_.backoff_max, reconnect_max);
+    const auto ceiling =
+        std::min<flow::duration>(most, options_.backoff_min * (int64_t{1} << std::min(attempt_, 20U)));
     ++attempt_;
     return flow::duration{
         std::uniform_int_distribution<int64_t>{ceiling.count() / 2, ceiling.count()}(random)};

@@ -82,7 +82,16 @@ loader_actor::behavior_type session_loader_state::behavior() {
           grant();
         });
       },
-      [this](const freed&) { guarded(self_, 0, [&] { admit_waiting(); }); },
+      [this](const freed& f) {
+        guarded(self_, 0, [&] {
+          for (const uint64_t id : f.jobs) {
+            pending_.erase(id);
+            std::erase_if(out_, [id](const loaded_job& j) { return j.spec.id == id; });
+          }
+          admit_waiting();
+          grant();
+        });
+      },
       [this](const count_failure& c) {
         guarded(self_, 0, [&] {
           if (!connected_ || !services_->settings.session_loader.own_keys) return;
@@ -116,6 +125,10 @@ void session_loader_state::take_routes(const routes& r) {
   routes_ = r;
   if (new_analyzer) credit_ = 0;  // its successor says anew what it takes
   if (new_dispatcher) {
+    // Its predecessor's jobs are nobody's.
+    pending_.clear();
+    waiting_for_room_.clear();
+    out_.clear();
     granted_ = 0;
     grant();
   }

@@ -155,6 +155,9 @@ void take_down(self_ptr self, const caf::down_msg& dm) {
       if (!any_alive(self)) self->quit(st.stop_reason);
       return;
     }
+    // Its successor would know nothing of the drain; what is unsettled comes back when its lock lapses.
+    if (st.draining && static_cast<child_id>(i) == child_id::dispatcher)
+      return stop_all(self, caf::exit_reason::user_shutdown);
     if (dm.reason == caf::exit_reason::user_shutdown) {  // stopped by rest-for-one
       schedule_restart(self, static_cast<child_id>(i), std::chrono::milliseconds{1});
       if (const auto at = stage_of(static_cast<child_id>(i)))

@@ -105,7 +105,7 @@ struct adopt {
   std::vector<int64_t> locked_until_ns;
 };
 
-/// dispatcher -> session_loader: these jobs' bytes are free again.
+/// dispatcher -> session_loader: these jobs do not run any more, their bytes are free again.
 struct freed {
   std::vector<uint64_t> jobs;
 };
@@ -208,7 +208,7 @@ struct needs_room {
 struct llm_answered {
   uint64_t id = 0;
   uint32_t attempt = 0;
-  std::shared_ptr<llm::answer> answer;
+  std::shared_ptr<llm::answer> answer;  ///< null: the job has ended, nobody wants it
 };
 
 /// The saved answer of a commit is in Redis, or could not be put there.

@@ -2,14 +2,19 @@
 
 namespace mw::flow {
 
+void byte_budget::open(uint64_t job) {
+  const std::lock_guard lock{mutex_};
+  held_.try_emplace(job, 0);
+}
+
 bool byte_budget::take(uint64_t job, uint64_t bytes) {
   const std::lock_guard lock{mutex_};
   const auto it = held_.find(job);
-  const uint64_t own = it == held_.end() ? 0 : it->second;
-  const uint64_t others = used_ - own;
+  if (it == held_.end()) return false;
+  const uint64_t others = used_ - it->second;
   if (others > 0 && others + bytes > total_) return false;
   used_ = others + bytes;
-  held_[job] = bytes;
+  it->second = bytes;
   return true;
 }
 
