@@ -80,6 +80,23 @@ TEST_CASE("one filtered message costs at most 8 calls, and the rest is analysed"
   CHECK(r.skipped[0].to.id == "m3");
 }
 
+TEST_CASE("an outage of the memory store uses up none of a delivery's calls") {
+  world w;
+  w.llm.judge = [](const llm::analysis_input& i) -> std::optional<failure> {
+    return contains(i, "m5") ? std::optional{llm_failure(errc::content_filtered)} : std::nullopt;
+  };
+  for (int i = 0; i < 10; ++i)
+    w.store.refuse_writes.push_back(fail(dependency::memory, errc::overloaded, "busy"));
+  w.say(1, "ann", "s1", 8);
+  w.advance(seconds{90});
+  CHECK(w.bus.settled == texts{"1 complete"});
+  CHECK(w.llm.calls.size() <= 8);
+  const auto& r = w.store.records.at("s1");
+  REQUIRE(r.skipped.size() == 1);
+  CHECK(r.skipped[0].from.id == "m5");
+  CHECK(r.skipped[0].to.id == "m5");
+}
+
 TEST_CASE("a conversation filtered everywhere ends in defaults after 8 calls") {
   world w;
   w.llm.judge = [](const llm::analysis_input&) { return std::optional{llm_failure(errc::refused)}; };
