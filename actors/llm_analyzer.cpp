@@ -126,7 +126,6 @@ void llm_analyzer_state::start(loaded_job j) {
   active a;
   a.spec = j.spec;
   a.whole = std::move(j.conversation);
-  a.part = a.whole;
   a.limits.max_output_tokens = services_->settings.llm_analyzer.max_output_tokens;
   a.calls_used = j.spec.calls_used;
   a.since = self_->clock().now();
@@ -155,7 +154,7 @@ bool llm_analyzer_state::hand_on_saved(const loaded_job& j) {
 
 void llm_analyzer_state::call(active& a) {
   limit_->started();
-  a.question = question_of(a.part, a.limits);
+  a.question = question_of(a.part(), a.limits);
   const caf::actor_addr weak = self_->address();
   const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
     if (const auto me = caf::actor_cast<analyzer_actor>(weak))
@@ -169,7 +168,7 @@ void llm_analyzer_state::call(active& a) {
   if (known != call_book::found::nothing) return;
   services_->calls.began(id, question, deliver);
   services_->outside.analyse(
-      input_of(a.part), a.limits, [services = services_, id, question](llm::answer answer) {
+      input_of(a.part()), a.limits, [services = services_, id, question](llm::answer answer) {
         services->calls.answered(id, question, std::make_shared<llm::answer>(std::move(answer)));
       });
 }
@@ -202,7 +201,7 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   ++a.used.calls;
   if (!answer.model.empty()) a.model = answer.model;
   if (answer.outcome) {
-    hand_on(a, analysis::commit_of(a.part, *answer.outcome, a.used, a.model));
+    hand_on(a, analysis::commit_of(a.part(), *answer.outcome, a.used, a.model));
   } else {
     mend(a, answer);
   }
@@ -216,7 +215,7 @@ void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
   s.error = why;
   s.repaired = a.repaired;
   s.enlarged = a.enlarged;
-  s.fresh_messages = static_cast<uint32_t>(a.part.messages.size());
+  s.fresh_messages = static_cast<uint32_t>(a.part().messages.size());
   s.calls_used = a.calls_used;
   s.max_calls = max_calls_per_delivery;
   const verdict v = decide(s);
@@ -233,15 +232,15 @@ void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
       a.limits.max_output_tokens = std::min(largest_output, a.limits.max_output_tokens * 3);
       return call(a);
     case action::shorten:
-      a.part = analysis::first_messages(a.part, a.part.messages.size() / 2);
+      a.shortened = analysis::first_messages(a.part(), a.part().messages.size() / 2);
       a.repaired = false;
       a.purpose = "split";
       a.limits.repair_answer.clear();
       return call(a);
     case action::defaults: {
       const bool out_of_calls = a.calls_used >= max_calls_per_delivery;
-      if (out_of_calls) a.part = a.whole;
-      return hand_on(a, analysis::commit_of_defaults(a.part, to_string(why.code), a.used, a.model));
+      if (out_of_calls) a.shortened.reset();
+      return hand_on(a, analysis::commit_of_defaults(a.part(), to_string(why.code), a.used, a.model));
     }
     default: {
       const flow::job_spec spec = a.spec;
@@ -256,7 +255,7 @@ void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
 void llm_analyzer_state::hand_on(active& a, memory::commit c) {
   analysed_job out;
   out.spec = a.spec;
-  const auto& done = a.part.messages.empty() ? a.whole : a.part;
+  const auto& done = a.part();
   out.covers_event = done.covers_event;
   out.commit = std::move(c);
   out.calls_used = a.calls_used;

@@ -25,7 +25,9 @@ class llm_analyzer_state {
     flow::job_spec spec;
     bool reused = false;  ///< the answer was kept from an earlier attempt: paid and counted
     analysis::loaded_conversation whole;
-    analysis::loaded_conversation part;  ///< what the present call is about
+    std::optional<analysis::loaded_conversation> shortened;
+    /// What the present call is about.
+    const analysis::loaded_conversation& part() const { return shortened ? *shortened : whole; }
     llm::call_limits limits;
     bool repaired = false;
     bool enlarged = false;

@@ -204,9 +204,9 @@ ports live_world::outside() {
   p.make_session = [this](std::function<void(std::string)> ready, std::function<void(failure)> closed) {
     return connect_redis(std::move(ready), std::move(closed));
   };
-  p.analyse = [this](const llm::analysis_input& input, const llm::call_limits& limits,
+  p.analyse = [this](llm::analysis_input input, const llm::call_limits& limits,
                      std::function<void(llm::answer)> done) {
-    analyst_->analyse(input, limits, std::move(done));
+    analyst_->analyse(std::move(input), limits, std::move(done));
   };
   p.probe_llm = [this](std::function<void(status)> done) { analyst_->probe(std::move(done)); };
   p.store = store_.get();

@@ -120,7 +120,9 @@ uint64_t default_bytes_in_flight(const resource_limits& limits) {
 }
 
 uint32_t default_threads(const resource_limits& limits) {
-  return static_cast<uint32_t>(std::clamp(std::ceil(limits.cpus), 1.0, 64.0));
+  // One CPU is the I/O loop's: on two, a second actor thread costs more in wake-ups than it brings (bench:
+  // pipeline).
+  return static_cast<uint32_t>(std::clamp(std::ceil(limits.cpus) - 1, 1.0, 64.0));
 }
 
 }  // namespace mw::config

@@ -337,7 +337,7 @@ void add_process(std::vector<option>& t) {
       {.min = 0,
        .max = 64,
        .unit = "threads",
-       .default_note = "CPUs of the cgroup, rounded up",
+       .default_note = "CPUs of the cgroup less one, at least one",
        .doc = "Threads that run the actors; 0: from the cgroup's CPU limit."});
   add(&s::node_name, "node-name",
       {.default_note = "the host's name", .doc = "Name of this process in logs and status."});

@@ -123,7 +123,7 @@ struct admin_settings {
 
 struct process_settings {
   log_level level = log_level::info;
-  uint32_t threads = 0;  ///< 0 only before load(): CPUs of the cgroup, rounded up
+  uint32_t threads = 0;  ///< 0 only before load(): CPUs of the cgroup, rounded up, less one; at least one
   std::string node_name;
   std::string service_name = "memory-worker";
 };

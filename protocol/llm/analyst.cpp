@@ -172,12 +172,11 @@ result<std::unique_ptr<analyst>> analyst::create(http::client& http, analyst_opt
   return std::unique_ptr<analyst>{new analyst{std::move(i)}};
 }
 
-uint64_t analyst::analyse(const analysis_input& input, const call_limits& limits,
-                          std::function<void(answer)> done) {
+uint64_t analyst::analyse(analysis_input input, const call_limits& limits, std::function<void(answer)> done) {
   auto c = std::make_shared<impl::call>();
-  c->input = input;
-  c->messages = render_messages(input, limits);
-  c->cache_key = cache_key(input.user_id);
+  c->input = std::move(input);
+  c->messages = render_messages(c->input, limits);
+  c->cache_key = cache_key(c->input.user_id);
   c->max_tokens = limits.max_output_tokens;
   c->done = std::move(done);
   return impl_->start(std::move(c));

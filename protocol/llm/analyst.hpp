@@ -86,7 +86,7 @@ class analyst {
   /// outlive the analyst; calls still running when the analyst goes end as `cancelled`.
   static result<std::unique_ptr<analyst>> create(http::client& http, analyst_options options);
   ~analyst();
-  uint64_t analyse(const analysis_input& input, const call_limits& limits, std::function<void(answer)> done);
+  uint64_t analyse(analysis_input input, const call_limits& limits, std::function<void(answer)> done);
   void cancel(uint64_t id);
   /// One cheap authenticated call (few tokens): is the deployment there and does it let us in?
   void probe(std::function<void(status)> done);

@@ -128,7 +128,8 @@ TEST_CASE("cgroup v1: a container sees its own limits at the mount, and the huge
   CHECK(limits.memory_bytes == 8ull << 30);
   CHECK_FALSE(limits.memory_limited);
   CHECK(limits.cpus == 1.5);
-  CHECK(default_threads(limits) == 2);
+  CHECK(default_threads(limits) == 1);
+  CHECK(default_threads({8ull << 30, false, 4, false}) == 3);
 }
 
 TEST_CASE("no cgroup files: the machine's resources hold, unknown memory gives a small budget") {
