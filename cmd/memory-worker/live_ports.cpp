@@ -37,7 +37,7 @@ class amqp_port final : public bus_port {
   amqp::receiver_link link_;
 };
 
-class redis_port final : public session_port {
+class redis_port final : public session_port, public std::enable_shared_from_this<redis_port> {
  public:
   redis_port(std::shared_ptr<redis::client> client, size_t max_conversation)
       : client_(client), source_(client), keys_(client), max_conversation_(max_conversation) {}
@@ -71,10 +71,11 @@ class redis_port final : public session_port {
   void save_answer(const std::string& key, const std::string& value,
                    std::function<void(status)> done) override {
     if (writes_off_) return done(fail(dependency::redis, errc::no_memory, "own keys are off"));
-    keys_.set(key, value, saved_answer_ttl, [this, alive = client_, done = std::move(done)](result<ok_t> r) {
-      if (!r) note_write_failure(r.error());
-      done(std::move(r));
-    });
+    keys_.set(key, value, saved_answer_ttl,
+              [self = shared_from_this(), done = std::move(done)](result<ok_t> r) {
+                if (!r) self->note_write_failure(r.error());
+                done(std::move(r));
+              });
   }
 
   void drop_answer(const std::string& key) override {
