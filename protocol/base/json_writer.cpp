@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "protocol/base/utf8.hpp"
 
@@ -15,53 +16,72 @@ bool is_plain(char ch) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/// Whether one of eight bytes is not plain; looks at all of them at once.
+bool any_special(const char* eight) {
+  constexpr uint64_t ones = 0x0101010101010101;
+  constexpr uint64_t highs = 0x8080808080808080;
+  uint64_t v = 0;
+  std::memcpy(&v, eight, sizeof v);
+  const auto has_zero = [](uint64_t x) { return (x - ones) & ~x; };
+  const uint64_t below_space = (v - ones * 0x20) & ~v;
+  return ((v | below_space | has_zero(v ^ ones * '"') | has_zero(v ^ ones * '\\') |
+           has_zero(v ^ ones * 0x7f)) &
+          highs) != 0;
+}
+
+/// Index of the first byte at or after `i` that is not plain.
+size_t end_of_plain(std::string_view text, size_t i) {
+  while (text.size() - i >= 8 && !any_special(text.data() + i)) i += 8;
+  while (i < text.size() && is_plain(text[i])) ++i;
+  return i;
+}
+
+void append_escape(std::string& out, unsigned char c) {
+  static constexpr char hex[] = "0123456789abcdef";
+  switch (c) {
+    case '"':
+      out.append("\\\"");
+      break;
+    case '\\':
+      out.append("\\\\");
+      break;
+    case '\n':
+      out.append("\\n");
+      break;
+    case '\r':
+      out.append("\\r");
+      break;
+    case '\t':
+      out.append("\\t");
+      break;
+    default:
+      out.append("\\u00");
+      out.push_back(hex[c >> 4]);
+      out.push_back(hex[c & 15]);
+  }
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-  static constexpr char hex[] = "0123456789abcdef";
   out.push_back('"');
-  size_t i = 0;
-  while (i < text.size()) {
-    size_t plain = i;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
-    out.append(text.substr(i, plain - i));
-    i = plain;
-    if (i == text.size()) break;
+  size_t taken = 0;  // up to here it is in `out`
+  for (size_t i = end_of_plain(text, 0); i < text.size(); i = end_of_plain(text, i)) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x80) {
-      const size_t n = utf8_length_at(text, i);
-      if (n == 0) {
-        out.append("\xEF\xBF\xBD");
-        ++i;
-      } else {
-        out.append(text.substr(i, n));
-        i += n;
-      }
+    const size_t n = c >= 0x80 ? utf8_length_at(text, i) : 0;
+    if (n > 0) {
+      i += n;
       continue;
     }
-    switch (c) {
-      case '"':
-        out.append("\\\"");
-        break;
-      case '\\':
-        out.append("\\\\");
-        break;
-      case '\n':
-        out.append("\\n");
-        break;
-      case '\r':
-        out.append("\\r");
-        break;
-      case '\t':
-        out.append("\\t");
-        break;
-      default:
-        out.append("\\u00");
-        out.push_back(hex[c >> 4]);
-        out.push_back(hex[c & 15]);
+    out.append(text.substr(taken, i - taken));
+    if (c >= 0x80) {
+      out.append("\xEF\xBF\xBD");
+    } else {
+      append_escape(out, c);
     }
-    ++i;
+    taken = ++i;
   }
+  out.append(text.substr(taken));
   out.push_back('"');
 }
 

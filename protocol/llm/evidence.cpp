@@ -34,12 +34,17 @@ constexpr std::array marks{
     mark{"\u2026", "..."}, mark{"\u00AD", ""},
 };
 
+bool may_start_mark(char c) {
+  return static_cast<unsigned char>(c) >= 0x80 || c == '`';
+}
+
 std::string plain_marks(std::string_view text) {
+  if (std::none_of(text.begin(), text.end(), may_start_mark)) return std::string{text};
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size();) {
     const auto rest = text.substr(i);
-    const bool candidate = static_cast<unsigned char>(text[i]) >= 0x80 || text[i] == '`';
+    const bool candidate = may_start_mark(text[i]);
     const auto* found = std::find_if(marks.begin(), marks.end(),
                                      [&](const mark& m) { return candidate && rest.starts_with(m.written); });
     if (found == marks.end()) {

@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 
 #include "protocol/base/utf8.hpp"
@@ -46,15 +47,16 @@ void append_utf8(std::string& out, char32_t c) {
 }
 
 bool is_space(char32_t c) {
-  return c == 0x20 || (c >= 0x09 && c <= 0x0D) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
+  if (c < 0x80) return c == 0x20 || (c >= 0x09 && c <= 0x0D);
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 /// Invisible characters that never belong in a remembered item. The two joiners (U+200C, U+200D) do.
 bool is_unwanted(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x200B || c == 0x200E || c == 0x200F ||
-         (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+  if (c < 0x80) return c < 0x20 || c == 0x7F;
+  return c < 0xA0 || c == 0x200B || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
 
 bool in(char32_t c, char32_t from, char32_t to) {
@@ -106,9 +108,33 @@ char32_t fold_case(char32_t c) {
   return c;
 }
 
+/// squeeze() where every byte is a character; `map` keeps ASCII ASCII.
+template <class Map>
+std::string squeeze_ascii(std::string_view text, const Map& map) {
+  std::string out(text.size(), '\0');
+  size_t size = 0;
+  bool gap = false;
+  for (const char ch : text) {
+    const auto c = static_cast<unsigned char>(ch);
+    if (is_space(c)) {
+      gap = size > 0;
+      continue;
+    }
+    const char32_t mapped = map(c);
+    if (mapped == 0) continue;
+    if (gap) out[size++] = ' ';
+    gap = false;
+    out[size++] = static_cast<char>(mapped);
+  }
+  out.resize(size);
+  return out;
+}
+
 /// Runs of white space become one space, none at the ends.
 template <class Map>
-std::string squeeze(std::string_view text, Map&& map) {
+std::string squeeze(std::string_view text, const Map& map) {
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+    return squeeze_ascii(text, map);
   std::string out;
   out.reserve(text.size());
   bool gap = false;

@@ -31,6 +31,32 @@ TEST_CASE("json: whatever bytes go in, a parser reads valid JSON out") {
   CHECK(out.find(R"("s":["x","y"])") != std::string::npos);
 }
 
+TEST_CASE("json: every character arrives unchanged, wherever it stands in a text") {
+  simdjson::dom::parser p;
+  for (int c = 0; c < 0x80; ++c) {
+    for (size_t at = 0; at < 18; ++at) {
+      std::string text(18, 'x');
+      text[at] = static_cast<char>(c);
+      text[17 - at] = '"';
+      std::string out;
+      mw::append_json_string(out, text);
+      std::string_view read;
+      REQUIRE(p.parse(out).get(read) == simdjson::SUCCESS);
+      CHECK(read == text);
+      CHECK(out.find('\x7f') == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("json: text of several scripts is copied, a broken sequence in it is replaced") {
+  const std::string greeting =
+      "Gr\xc3\xbc\xc3\x9f"
+      "e, \xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x8c\xbb";
+  std::string out;
+  mw::append_json_string(out, greeting + "\n" + greeting + "\xe4\xbd" + greeting);
+  CHECK(out == "\"" + greeting + "\\n" + greeting + "\xef\xbf\xbd\xef\xbf\xbd" + greeting + "\"");
+}
+
 TEST_CASE("utf8: a prefix never cuts a code point") {
   CHECK(mw::utf8_prefix("a\xe2\x82\xac", 3) == "a");
   CHECK(mw::utf8_prefix("a\xe2\x82\xac", 4) == "a\xe2\x82\xac");
