@@ -98,7 +98,7 @@ class floor {
     if (at == std::string_view::npos) die("an event that is not ours");
     const std::string_view digits = message.substr(at + before.size(), 7);
     e->number = std::strtoul(std::string{digits}.c_str(), nullptr, 10);
-    if (options_.with_work) e->message = message.substr(message.find("{\""));
+    if (options_.with_work) e->message = message.substr(message.rfind("{\""));
     e->calls_left = options_.calls;
     e->writes_left = options_.writes;
     const std::string user = user_id(e->number);

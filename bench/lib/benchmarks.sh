@@ -13,7 +13,8 @@ flow_figures() { # SAMPLE FIRST_SETTLE_MS
 
 # The whole run of PROCESS over $events events that wait in the bus.
 measure_flow() { # PROCESS
-  "$bin/bench-watch" run --admin "$bus_admin" --http "$stub_port" --count "$events" --pid "$(pid_of "$1")" --timeout 600
+  "$bin/bench-watch" run --admin "$bus_admin" --http "$stub_port" --count "$events" --pid "$(pid_of "$1")" --timeout 600 ||
+    { tail -n 5 "$data/logs/$1.log" >&2 && return 1; }
 }
 
 # One event waits in a new bus.
