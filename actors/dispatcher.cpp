@@ -11,6 +11,7 @@ using std::chrono::milliseconds;
 flow::dispatch_options options_of(const config::settings& s) {
   flow::dispatch_options o;
   o.windows = {s.dispatcher.quiet, s.dispatcher.max_age, s.dispatcher.max_events};
+  o.windows.max_tokens = s.dispatcher.max_tokens;
   o.turns = {s.dispatcher.max_jobs, s.dispatcher.user_share, s.dispatcher.jobs_per_user,
              s.dispatcher.jobs_per_user};
   o.breaker.failures = s.llm_analyzer.breaker_failures;
@@ -176,7 +177,10 @@ void dispatcher_state::intake(bool open) {
 }
 
 void dispatcher_state::probe(dependency d) {
-  if (d == dependency::llm) {
+  if (d == dependency::redis) {
+    // A Redis that hangs ends its connection, so while the loader is there the next job is the probe.
+    caf::anon_send(dispatcher_actor{self_}, probed{d, static_cast<bool>(routes_.loader), ""});
+  } else if (d == dependency::llm) {
     if (const auto a = handle_of<analyzer_actor>(routes_.analyzer)) self_->send(a, mw::probe{d});
   } else if (d == dependency::memory) {
     if (const auto w = handle_of<writer_actor>(routes_.writer)) self_->send(w, mw::probe{d});

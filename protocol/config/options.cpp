@@ -96,8 +96,8 @@ void add_dispatcher(std::vector<option>& t) {
        .max = 1'000'000,
        .unit = "tokens",
        .reloadable = true,
-       .doc = "At most so many estimated tokens of new messages go into one LLM call; more is analysed in "
-              "rounds."});
+       .doc = "A window closes when so many estimated tokens wait, and no more go into one LLM call; the "
+              "rest follows in rounds."});
   add(&s::max_jobs, "max-jobs",
       {.min = 1,
        .max = 10'000,
