@@ -128,6 +128,7 @@ bench_held() {
   [ "$(jq .settled <<<"$figures")" = 0 ] || { say "bench: windows were closed while they should be held" && return 1; }
   # Ending it well would give 50,000 deliveries back one by one; there is nothing to save.
   kill -KILL "$worker_pid"
+  wait "$worker_pid" 2>/dev/null || true
 }
 
 bench_idle() {
@@ -139,9 +140,9 @@ bench_idle() {
   start_worker
   sleep 5
   say "Measuring for $seconds s ..."
-  cpu=$(cpu_us "$worker_pid")
+  cpu=$(cpu_of_threads_ns "$worker_pid")
   sleep "$seconds"
-  figures=$(jq -n --argjson cpu $(($(cpu_us "$worker_pid") - cpu)) --argjson s "$seconds" --argjson rss "$(rss_kb "$worker_pid")" \
-    '{cpu_percent: ($cpu / $s / 1e4 | . * 1000 | round / 1000), rss_mb: ($rss / 1024 | . * 10 | round / 10)}')
+  figures=$(jq -n --argjson cpu $(($(cpu_of_threads_ns "$worker_pid") - cpu)) --argjson s "$seconds" \
+    --argjson rss "$(rss_kb "$worker_pid")" '{cpu_percent: ($cpu / $s / 1e7 | . * 1000 | round / 1000), rss_mb: ($rss / 1024 | . * 10 | round / 10)}')
   parameters=$(jq -n --argjson seconds "$seconds" '{seconds: $seconds}')
 }
