@@ -71,6 +71,8 @@ struct ports {
       make_session;
   std::function<void(llm::analysis_input, const llm::call_limits&, std::function<void(llm::answer)>)> analyse;
   std::function<void(std::function<void(status)>)> probe_llm;
+  /// Empty: summaries are not embedded.
+  std::function<void(std::string text, std::function<void(llm::embedding)>)> embed;
   memory::store* store = nullptr;
 };
 
