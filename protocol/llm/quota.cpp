@@ -43,16 +43,15 @@ quota read_quota(const http::response& r, const std::string& what) {
 
 milliseconds read_reset(std::string_view text) {
   double sum = 0;
-  bool bare = false;
   for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
     double amount = 0;
     const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), amount);
-    if (error != std::errc{} || !(amount >= 0) || bare) return {};
+    if (text[at] < '0' || text[at] > '9' || error != std::errc{}) return {};
     at = static_cast<size_t>(end - text.data());
-    const size_t next = std::min(text.find_first_of("0123456789.", at), text.size());
+    const size_t next = std::min(text.find_first_of("0123456789", at), text.size());
     const auto unit = text.substr(at, next - at);
-    bare = unit.empty();
-    const double ms = bare ? 1'000 : unit_ms(unit);
+    const double ms = unit.empty() && begin == 0 && next == text.size() ? 1'000 : unit_ms(unit);
     if (ms == 0) return {};
     sum += amount * ms;
     at = next;

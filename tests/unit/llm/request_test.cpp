@@ -96,6 +96,15 @@ TEST_CASE("request: every refused parameter is renamed, weakened or left out, on
   CHECK(body == R"({"messages":[],"model":"m"})");
 }
 
+TEST_CASE("request: the output limit keeps below what the model is known to give") {
+  dialect d;
+  d.output_cap = 4096;
+  CHECK(mw::llm::render_request("[]", "k", 6000, {}, d).find("\"max_completion_tokens\":4096") !=
+        std::string::npos);
+  CHECK(mw::llm::render_request("[]", "k", 1500, {}, d).find("\"max_completion_tokens\":1500") !=
+        std::string::npos);
+}
+
 TEST_CASE("prompt: the fixed part is the same for every user, comes first, and is long enough to be cached") {
   auto other = sample_input();
   other.user_id = "somebody else";
