@@ -34,6 +34,12 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
   dropped("malformed", a.dropped_malformed);
 }
 
+void count_embedding(observe::metrics& m, const llm::embedding& e) {
+  m.llm_calls.at("embedding").Increment();
+  m.embeddings.at(e.vector ? "ok" : to_string(e.vector.error().code)).Increment();
+  if (e.tokens > 0) m.llm_tokens.at("embedding").Increment(static_cast<double>(e.tokens));
+}
+
 void count_commit(observe::metrics& m, const memory::commit& c, const memory::commit_reply& reply) {
   m.commits.at(to_string(reply.outcome)).Increment();
   if (reply.operations_applied > 0) m.operations_applied.Increment(reply.operations_applied);

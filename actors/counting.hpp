@@ -11,6 +11,7 @@ namespace mw {
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);
+void count_embedding(observe::metrics& m, const llm::embedding& e);
 void count_commit(observe::metrics& m, const memory::commit& c, const memory::commit_reply& reply);
 void count_settled(observe::metrics& m, const flow::settlement& s, bool refused);
 

@@ -4,6 +4,7 @@
 #include "actors/guard.hpp"
 #include "actors/tell.hpp"
 #include "protocol/analysis/commit_building.hpp"
+#include "protocol/llm/embedder.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw {
@@ -22,6 +23,16 @@ void add(memory::usage& sum, const memory::usage& more) {
   sum.completion_tokens += more.completion_tokens;
   sum.cached_tokens += more.cached_tokens;
   sum.reasoning_tokens += more.reasoning_tokens;
+}
+
+/// The answer goes into the call book; where summaries are embedded, with the embedding of its own.
+void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, llm::answer answer) {
+  auto kept = std::make_shared<llm::answer>(std::move(answer));
+  if (!s->outside.embed || !kept->outcome) return s->calls.answered(id, question, std::move(kept));
+  s->outside.embed(llm::embedding_text(*kept->outcome), [s, id, question, kept](llm::embedding e) {
+    kept->embedded = std::move(e);
+    s->calls.answered(id, question, kept);
+  });
 }
 
 }  // namespace
@@ -95,14 +106,14 @@ void llm_analyzer_state::take_job(loaded_job& j) {
 
 void llm_analyzer_state::pump() {
   const auto now = self_->clock().now();
-  while (!queue_.empty() && credit_ > 0 && limit_->may_start(now)) {
+  while (!queue_.empty() && credit_ > 0 && limit_->may_start(now) && paced_until(now) <= now) {
     auto j = std::move(queue_.front());
     queue_.pop_front();
     const uint64_t id = j.spec.id;
     guarded(self_, id, [&] { start(std::move(j)); });
   }
-  if (!queue_.empty() && limit_->paused_until() > now)
-    self_->delayed_send(self_, limit_->paused_until() - now, tick_message::value, ++tick_generation_);
+  if (const auto wake = std::max(limit_->paused_until(), paced_until(now)); !queue_.empty() && wake > now)
+    self_->delayed_send(self_, wake - now, tick_message::value, ++tick_generation_);
   services_->metrics.llm_in_flight.Set(limit_->in_flight());
   grant();
 }
@@ -154,9 +165,38 @@ void llm_analyzer_state::call(active& a) {
   if (!a.reused) ++a.calls_used;
   if (known != call_book::found::nothing) return;
   services_->calls.began(id, question, deliver);
+  pace_.started(a.limits.max_output_tokens, self_->clock().now());
   services_->outside.analyse(a.asked(), a.limits, [services = services_, id, question](llm::answer answer) {
-    services->calls.answered(id, question, std::make_shared<llm::answer>(std::move(answer)));
+    keep(services, id, question, std::move(answer));
   });
+}
+
+flow::time_point llm_analyzer_state::paced_until(flow::time_point now) const {
+  if (limit_->in_flight() == 0) return now;
+  return pace_.ready(services_->settings.llm_analyzer.max_output_tokens, now);
+}
+
+void llm_analyzer_state::note_quota(const llm::answer& answer) {
+  const auto now = self_->clock().now();
+  pace_.answered(answer.used.prompt_tokens);
+  const auto tell = [&](flow::quota_bucket& bucket, const llm::quota& q, const char* kind) {
+    if (!q.remaining) return;
+    bucket.told(*q.remaining, q.limit, q.reset, now);
+    services_->metrics.llm_quota_left.at(kind).Set(static_cast<double>(*q.remaining));
+  };
+  tell(pace_.requests, answer.left.requests, "requests");
+  tell(pace_.tokens, answer.left.tokens, "tokens");
+}
+
+void llm_analyzer_state::note_embedding(const llm::embedding& e) {
+  count_embedding(services_->metrics, e);
+  tokens_today_ += e.tokens;
+  const auto trouble = e.vector ? std::nullopt : std::optional{e.vector.error().code};
+  if (trouble && trouble != embedding_trouble_)
+    observe::log(log_level::warning, "embedding-failed")
+        .field("effect", "the summary is stored without a vector until its conversation goes on")
+        .failed(e.vector.error());
+  embedding_trouble_ = trouble;
 }
 
 void llm_analyzer_state::note_load(const llm::answer& answer) {
@@ -182,13 +222,17 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   if (!a.reused) {
     count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
     tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
+    note_quota(answer);
+    if (answer.embedded) note_embedding(*answer.embedded);
   }
   add(a.used, answer.used);
   ++a.used.calls;
   if (!answer.model.empty()) a.model = answer.model;
   if (answer.outcome) {
     // Nobody reads what was asked any more: the call has ended, and with this its job is done here.
-    hand_on(a, analysis::commit_of(std::move(*a.asked()), *answer.outcome, a.used, a.model));
+    auto c = analysis::commit_of(std::move(*a.asked()), *answer.outcome, a.used, a.model);
+    if (answer.embedded && answer.embedded->vector) c.embedding = *answer.embedded->vector;
+    hand_on(a, std::move(c));
   } else {
     mend(a, answer);
   }

@@ -1,8 +1,9 @@
 // llm_analyzer: one structured call per job, its outcomes mended as the verdict table says (repair, larger
 // output, first half, defaults), everything else handed back to the dispatcher. Admission: a slot of the
-// writer is reserved and the in-flight limit asked before a call is made. Answers are kept in the call book
-// until their job is done, so that neither a crash here nor an outage behind us pays for the same question
-// twice.
+// writer is reserved, the in-flight limit asked and the LLM's quota kept to before a call is made. Answers
+// are kept in the call book, with the summary's embedding where one is made, until their job is done, so that
+// neither a crash here nor an outage behind us pays for the same question twice. An embedding that fails is
+// counted and costs the job nothing.
 #pragma once
 
 #include <deque>
@@ -11,6 +12,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/services.hpp"
 #include "protocol/flow/limit.hpp"
+#include "protocol/flow/pace.hpp"
 
 namespace mw {
 
@@ -54,6 +56,10 @@ class llm_analyzer_state {
   /// An attempt that is void: gives its call's and its writer's slot back.
   void drop(uint64_t id);
   void note_load(const llm::answer& answer);
+  void note_quota(const llm::answer& answer);
+  void note_embedding(const llm::embedding& e);
+  /// From when on the LLM's quota has room for a call; while none is in flight: now.
+  flow::time_point paced_until(flow::time_point now) const;
   bool budget_left();
   void probe_llm(bool at_start);
   void grant();
@@ -63,6 +69,8 @@ class llm_analyzer_state {
   std::shared_ptr<services> services_;
   routes routes_;
   std::unique_ptr<flow::in_flight_limit> limit_;
+  flow::pace pace_;
+  std::optional<errc> embedding_trouble_;  ///< logged already
   std::deque<loaded_job> queue_;
   std::unordered_map<uint64_t, active> active_;
   uint32_t credit_ = 0;   ///< writer's slots

@@ -73,6 +73,8 @@ struct ports {
                      std::function<void(llm::answer)>)>
       analyse;
   std::function<void(std::function<void(status)>)> probe_llm;
+  /// Empty: summaries are not embedded.
+  std::function<void(std::string text, std::function<void(llm::embedding)>)> embed;
   memory::store* store = nullptr;
 };
 

@@ -12,10 +12,10 @@
 namespace mw {
 namespace {
 
-/// Answers of the four probes, collected from the I/O thread.
+/// Answers of the probes, collected from the I/O thread.
 class checklist {
  public:
-  enum item : uint8_t { bus, redis, llm, memory, count };
+  enum item : uint8_t { bus, redis, llm, memory, embeddings, count };
 
   void tell(item i, status s) {
     const std::lock_guard lock{mutex_};
@@ -33,7 +33,7 @@ class checklist {
     const auto answer = [this](item i) {
       return answers_[i] ? *answers_[i] : status{fail(errc::timed_out, "no answer within the time-out")};
     };
-    return {answer(bus), answer(redis), answer(llm), answer(memory)};
+    return {answer(bus), answer(redis), answer(llm), answer(memory), answer(embeddings)};
   }
 
  private:
@@ -76,12 +76,20 @@ int check_dependencies(const config::loaded& c) {
                            [list](failure why) { list->tell(checklist::redis, std::move(why)); });
   outside.probe_llm([list](status r) { list->tell(checklist::llm, std::move(r)); });
   outside.store->probe([list](status r) { list->tell(checklist::memory, std::move(r)); });
+  if (outside.embed) {
+    outside.embed("Summary: a probe", [list](llm::embedding e) {
+      list->tell(checklist::embeddings, e.vector ? status{ok} : status{e.vector.error()});
+    });
+  } else {
+    list->tell(checklist::embeddings, ok);
+  }
   const auto answers = list->wait(s.receiver.operation_timeout + s.llm_analyzer.request_timeout);
   print("Service Bus", fmt::format("{}/Subscriptions/{}", s.receiver.topic, s.receiver.subscription),
         answers[checklist::bus]);
   print("Redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port),
         answers[checklist::redis]);
   print("LLM", s.llm_analyzer.endpoint, answers[checklist::llm]);
+  if (outside.embed) print("Embeddings", s.llm_analyzer.embeddings_endpoint, answers[checklist::embeddings]);
   print("Memory store", s.memory_writer.endpoint, answers[checklist::memory]);
   const bool all = std::all_of(answers.begin(), answers.end(), [](const status& a) { return a.has_value(); });
   return all ? 0 : 1;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "protocol/llm/endpoint.hpp"
 #include "protocol/memory_api/http_store.hpp"
 #include "protocol/observe/log.hpp"
 #include "protocol/redis/own_keys.hpp"
@@ -133,19 +134,9 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
   http::client_options http;
   http.max_connections_per_host = static_cast<long>(std::max(64U, s.dispatcher.max_jobs + 8));
   http.max_connections = http.max_connections_per_host * 3;
+  http.ca_file = s.process.ca_file;
   w->http_ = std::make_unique<http::client>(w->loop_.get(), http);
-  llm::analyst_options llm;
-  llm.endpoint = s.llm_analyzer.endpoint;
-  llm.api_key = s.llm_analyzer.api_key.value;
-  llm.api_version = s.llm_analyzer.api_version;
-  llm.model = s.llm_analyzer.model;
-  llm.connect_timeout = s.llm_analyzer.connect_timeout;
-  llm.request_timeout = s.llm_analyzer.request_timeout;
-  llm.temperature = s.llm_analyzer.temperature;
-  llm.reasoning_effort = s.llm_analyzer.reasoning_effort;
-  auto analyst = llm::analyst::create(*w->http_, std::move(llm));
-  if (!analyst) return analyst.error();
-  w->analyst_ = std::move(*analyst);
+  if (auto made = w->make_llm(s.llm_analyzer); !made) return made.error();
   memory_api::http_store_options memory;
   memory.endpoint = s.memory_writer.endpoint;
   memory.token = s.memory_writer.token.value;
@@ -155,6 +146,44 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
   if (!store) return store.error();
   w->store_ = std::move(*store);
   return w;
+}
+
+status live_world::make_llm(const config::llm_analyzer_settings& s) {
+  llm::analyst_options llm;
+  llm.endpoint = s.endpoint;
+  llm.api_key = s.api_key.value;
+  llm.api_version = s.api_version;
+  llm.model = s.model;
+  llm.connect_timeout = s.connect_timeout;
+  llm.request_timeout = s.request_timeout;
+  llm.temperature = s.temperature;
+  llm.reasoning_effort = s.reasoning_effort;
+  if (s.api_key.empty() && llm::takes_entra(s.endpoint)) llm.identity = identity_;
+  llm.scope = s.scope;
+  auto analyst = llm::analyst::create(*http_, std::move(llm));
+  if (!analyst) return analyst.error();
+  analyst_ = std::move(*analyst);
+  if (s.embeddings_endpoint.empty()) return ok;
+  llm::embedder_options embeddings;
+  embeddings.endpoint = s.embeddings_endpoint;
+  embeddings.api_key = s.embeddings_api_key.value;
+  // The LLM's key is shown to no other host.
+  if (embeddings.api_key.empty() && llm::same_host(s.endpoint, s.embeddings_endpoint))
+    embeddings.api_key = s.api_key.value;
+  embeddings.api_version = s.api_version;
+  embeddings.model = s.embeddings_model;
+  embeddings.dimensions = s.embeddings_dimensions;
+  embeddings.connect_timeout = s.connect_timeout;
+  if (embeddings.api_key.empty() && llm::takes_entra(s.embeddings_endpoint)) embeddings.identity = identity_;
+  embeddings.scope = s.scope;
+  auto embedder = llm::embedder::create(loop_.get(), *http_, std::move(embeddings));
+  if (!embedder) {
+    auto why = embedder.error();
+    why.detail = "llm_analyzer.embeddings-endpoint: " + why.detail;
+    return why;
+  }
+  embedder_ = std::move(*embedder);
+  return ok;
 }
 
 std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
@@ -210,6 +239,10 @@ ports live_world::outside() {
     analyst_->analyse(std::move(input), limits, std::move(done));
   };
   p.probe_llm = [this](std::function<void(status)> done) { analyst_->probe(std::move(done)); };
+  if (embedder_)
+    p.embed = [this](std::string text, std::function<void(llm::embedding)> done) {
+      embedder_->embed(std::move(text), std::move(done));
+    };
   p.store = store_.get();
   return p;
 }

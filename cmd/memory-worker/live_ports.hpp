@@ -7,9 +7,11 @@
 
 #include "actors/ports.hpp"
 #include "protocol/azure/sas.hpp"
+#include "protocol/azure/token_source.hpp"
 #include "protocol/config/settings.hpp"
 #include "protocol/http/client.hpp"
 #include "protocol/io/loop.hpp"
+#include "protocol/llm/embedder.hpp"
 
 namespace mw {
 
@@ -22,6 +24,7 @@ class live_world {
 
  private:
   live_world() = default;
+  status make_llm(const config::llm_analyzer_settings& s);
   std::unique_ptr<bus_port> connect_bus(amqp::listener l);
   std::shared_ptr<session_port> connect_redis(std::function<void(std::string)> ready,
                                               std::function<void(failure)> closed);
@@ -31,7 +34,9 @@ class live_world {
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;
   std::unique_ptr<http::client> http_;
+  std::shared_ptr<azure::token_source> identity_;
   std::unique_ptr<llm::analyst> analyst_;
+  std::unique_ptr<llm::embedder> embedder_;  ///< null: summaries are not embedded
   std::unique_ptr<memory::store> store_;
 };
 

@@ -89,6 +89,56 @@ void resolve_preset(const layers& all, loaded& out) {
   }
 }
 
+constexpr std::string_view azure_api_version = "2025-04-01-preview";
+constexpr std::string_view deployments = "/openai/deployments/";
+
+/// The URL of a deployment at AZURE_OPENAI_ENDPOINT. Where that is a v1 URL it stays, and the deployment
+/// becomes `model`.
+std::string azure_url(std::string base, const std::string& deployment, std::string& model) {
+  constexpr std::string_view v1 = "/openai/v1";
+  constexpr std::string_view openai = "/openai";
+  while (base.ends_with('/')) base.pop_back();
+  if (base.ends_with(v1)) {
+    model = deployment;
+    return base;
+  }
+  if (base.ends_with(openai)) base.resize(base.size() - openai.size());
+  return fmt::format("{}{}{}", base, deployments, deployment);
+}
+
+/// embeddings-endpoint, or embeddings-deployment beside the LLM.
+void resolve_embeddings(layers& all, loaded& out) {
+  auto& llm = out.values.llm_analyzer;
+  const auto* const deployment = all.find("llm_analyzer", "embeddings-deployment");
+  const auto* const given = all.find("llm_analyzer", "embeddings-endpoint");
+  if (given != nullptr) {
+    if (llm.embeddings_model.empty()) llm.embeddings_model = llm.embeddings_deployment;
+    auto note = fmt::format("summaries are embedded at llm_analyzer.embeddings-endpoint of {}", given->place);
+    if (deployment != nullptr) note += fmt::format(", with the model of {}", deployment->place);
+    out.notes.push_back(std::move(note));
+    return;
+  }
+  if (deployment == nullptr || llm.embeddings_deployment.empty()) {
+    if (const auto* const model = all.find("llm_analyzer", "embeddings-model"))
+      out.notes.push_back(fmt::format(
+          "{} has no effect without llm_analyzer.embeddings-endpoint or -deployment", model->place));
+    return;
+  }
+  llm.embeddings_model = llm.embeddings_deployment;
+  const size_t at = llm.endpoint.find(deployments);
+  if (!llm.azure_endpoint.empty()) {
+    llm.embeddings_endpoint = azure_url(llm.azure_endpoint, llm.embeddings_deployment, llm.embeddings_model);
+  } else if (at != std::string::npos) {
+    llm.embeddings_endpoint = llm.endpoint.substr(0, at + deployments.size()) + llm.embeddings_deployment;
+  } else {
+    llm.embeddings_endpoint = llm.endpoint;
+  }
+  if (!llm.embeddings_endpoint.empty())
+    out.notes.push_back(fmt::format(
+        "summaries are embedded with the deployment of {}, beside the LLM of {}", deployment->place,
+        llm.azure_endpoint.empty() ? "llm_analyzer.endpoint" : "llm_analyzer.azure-endpoint"));
+}
+
 /// endpoint, or azure-endpoint with azure-deployment; of two layers the higher one, within one the endpoint.
 void resolve_llm_endpoint(layers& all, loaded& out) {
   auto& llm = out.values.llm_analyzer;
@@ -109,9 +159,8 @@ void resolve_llm_endpoint(layers& all, loaded& out) {
                     azure->place));
     return;
   }
-  auto base = llm.azure_endpoint;
-  while (!base.empty() && base.back() == '/') base.pop_back();
-  llm.endpoint = fmt::format("{}/openai/deployments/{}", base, llm.azure_deployment);
+  llm.endpoint = azure_url(llm.azure_endpoint, llm.azure_deployment, llm.model);
+  if (all.find("llm_analyzer", "api-version") == nullptr) llm.api_version = azure_api_version;
   out.notes.push_back(
       fmt::format("llm_analyzer.endpoint is composed of {} and {}", azure->place, deployment->place));
   if (plain != nullptr)
@@ -230,6 +279,7 @@ loaded load(const inputs& in, need what) {
   all.apply();
   resolve_preset(all, out);
   resolve_llm_endpoint(all, out);
+  resolve_embeddings(all, out);
   resolve_stores(all, out, what);
   resolve_limits(all, out, in);
   if (out.values.dispatcher.quiet.count() > 0) check_order(all, out, "dispatcher", "quiet", "max-age");

@@ -198,15 +198,37 @@ void add_llm_analyzer(std::vector<option>& t) {
       {.env = {"AZURE_OPENAI_DEPLOYMENT_NAME"}, .doc = "Deployment at azure-endpoint."});
   add(&s::api_key, "api-key",
       {.env = {"AZURE_AI_CHAT_KEY", "AZURE_AI_CHAT_API_KEY", "AZURE_OPENAI_API_KEY", "OPENAI_API_KEY"},
-       .doc = "Key of the endpoint."});
+       .doc = "Key of the endpoint. Without it: Entra, where the host is one of Azure's."});
+  add(&s::scope, "scope",
+      {.doc = "Scope of the Entra token for the LLM: https://cognitiveservices.azure.com/.default or "
+              "https://ai.azure.com/.default."});
   add(&s::api_version, "api-version",
       {.env = {"AZURE_OPENAI_API_VERSION"},
-       .default_note = "of the endpoint's shape",
+       .default_note = "of the endpoint's shape; with azure-endpoint 2025-04-01-preview",
        .doc = "Azure's api-version."});
   add(&s::model, "model",
       {.env = {"AZURE_AI_CHAT_MODEL"},
        .default_note = "of the endpoint",
        .doc = "Model name sent in the request, where the URL doesn't name the deployment."});
+  add(&s::embeddings_deployment, "embeddings-deployment",
+      {.env = {"AZURE_OPENAI_EMBEDDINGS_DEPLOYMENT_NAME"},
+       .default_note = "summaries are not embedded",
+       .doc = "Deployment that embeds summaries, beside the LLM's (at azure-endpoint where that is set, else "
+              "at endpoint)."});
+  add(&s::embeddings_endpoint, "embeddings-endpoint",
+      {.type = option_type::url,
+       .default_note = "of embeddings-deployment",
+       .doc = "Where embeddings are made when it is another server: an endpoint of the same shapes. Wins "
+              "over embeddings-deployment."});
+  add(&s::embeddings_model, "embeddings-model",
+      {.default_note = "embeddings-deployment",
+       .doc = "Model name sent to embeddings-endpoint, where its URL doesn't name the deployment."});
+  add(&s::embeddings_api_key, "embeddings-api-key",
+      {.env = {"AZURE_OPENAI_EMBEDDINGS_API_KEY"},
+       .doc = "Key of embeddings-endpoint. Without it: api-key if it is the same host, else Entra where the "
+              "host is one of Azure's."});
+  add(&s::embeddings_dimensions, "embeddings-dimensions",
+      {.min = 1, .max = 16'384, .unit = "numbers", .doc = "An embedding of another length is not stored."});
   add(&s::max_output_tokens, "max-output-tokens",
       {.min = 100, .max = 200'000, .unit = "tokens", .reloadable = true, .doc = "Limit of one answer."});
   add(&s::request_timeout, "request-timeout",
@@ -343,6 +365,9 @@ void add_process(std::vector<option>& t) {
       {.default_note = "the host's name", .doc = "Name of this process in logs and status."});
   add(&s::service_name, "service-name",
       {.env = {"OTEL_SERVICE_NAME"}, .doc = "Name of the service in logs and status."});
+  add(&s::ca_file, "ca-file",
+      {.env = {"SSL_CERT_FILE"},
+       .doc = "PEM file of certificate authorities for every HTTPS peer; empty: the system's."});
 }
 
 std::vector<option> make_table() {
@@ -377,7 +402,6 @@ const std::vector<unused_variable>& unused_variables() {
       {"APPLICATIONINSIGHTS_CONNECTION_STRING", "telemetry is not exported in this version; use /metrics"},
       {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
        "conversation text is never captured in this version"},
-      {"AZURE_OPENAI_EMBEDDINGS_DEPLOYMENT_NAME", "summaries are not embedded in this version"},
       {"AZURE_CLIENT_ID", "Entra identities are not supported in this version"},
   };
   return list;

@@ -77,9 +77,15 @@ struct llm_analyzer_settings {
   std::string endpoint;
   std::string azure_endpoint;    ///< with azure_deployment: another way to say endpoint
   std::string azure_deployment;  ///< load() composes endpoint from the two
-  secret api_key;                ///< empty: Entra
+  secret api_key;                ///< empty: Entra where the host is Azure's
+  std::string scope = "https://cognitiveservices.azure.com/.default";
   std::string api_version;
   std::string model;
+  std::string embeddings_endpoint;    ///< empty after load(): summaries are not embedded
+  std::string embeddings_deployment;  ///< load() composes embeddings_endpoint and embeddings_model from it
+  std::string embeddings_model;
+  secret embeddings_api_key;  ///< empty: api_key where the host is the same, else Entra
+  uint32_t embeddings_dimensions = 3'072;
   uint32_t max_output_tokens = 1'500;
   milliseconds request_timeout{60'000};
   milliseconds connect_timeout{5'000};
@@ -126,6 +132,7 @@ struct process_settings {
   uint32_t threads = 0;  ///< 0 only before load(): CPUs of the cgroup, rounded up, less one; at least one
   std::string node_name;
   std::string service_name = "memory-worker";
+  std::string ca_file;  ///< of every HTTPS peer; empty: the system's
 };
 
 struct settings {

@@ -1,14 +1,14 @@
 #include "protocol/llm/analyst.hpp"
 
-#include <atomic>
 #include <mutex>
-#include <unordered_map>
 
 #include "protocol/llm/endpoint.hpp"
 #include "protocol/llm/evidence.hpp"
 #include "protocol/llm/prompt.hpp"
+#include "protocol/llm/reasoning_room.hpp"
 #include "protocol/llm/request.hpp"
 #include "protocol/llm/response.hpp"
+#include "protocol/llm/sender.hpp"
 
 namespace mw::llm {
 namespace {
@@ -18,11 +18,8 @@ using std::chrono::steady_clock;
 
 /// There are not that many things a deployment can refuse.
 constexpr uint32_t max_attempts = 8;
-
-failure of_transport(failure f) {
-  f.from = dependency::llm;
-  return f;
-}
+/// Answers that were paid for and came without a word.
+constexpr uint32_t max_starved = 2;
 
 }  // namespace
 
@@ -33,46 +30,47 @@ class analyst::impl : public std::enable_shared_from_this<analyst::impl> {
     uint64_t id = 0;
     std::shared_ptr<const analysis_input> input;  ///< null: a probe
     call_limits limits;
+    uint32_t room = 0;  ///< for reasoning, beside the limit of the answer
     dialect asked_in;
     steady_clock::time_point since;
     uint32_t attempts = 0;
+    uint32_t starved = 0;
+    bool token_renewed = false;
     answer out;
     std::function<void(answer)> done;
   };
 
   impl(http::client& http, analyst_options options, endpoint where)
-      : http_(http), options_(std::move(options)), where_(std::move(where)) {
+      : options_(std::move(options)),
+        where_(std::move(where)),
+        sender_(std::make_shared<sender>(http, options_.identity, options_.scope)) {
     settings_ = {where_.body_model, options_.temperature, options_.reasoning_effort};
+    how_ = options_.identity ? sign_in::token : options_.api_key.empty() ? sign_in::none : sign_in::key;
   }
 
   uint64_t start(std::shared_ptr<call> c);
-  void cancel(uint64_t id);
-  void cancel_all();
-  const endpoint& where() const { return where_; }
+  void cancel(uint64_t id) { sender_->cancel(id); }
+  void close() { sender_->close(); }
 
  private:
   void ask(const std::shared_ptr<call>& c);
-  void take(const std::shared_ptr<call>& c, result<http::response> r);
-  bool learnt(const call& c, const failure& f);
-  void finish(const std::shared_ptr<call>& c);
+  void take(const std::shared_ptr<call>& c, result<http::response> r, bool token_refused);
+  bool learnt(call& c, const reply& got);
+  static void finish(const std::shared_ptr<call>& c);
 
-  http::client& http_;
   const analyst_options options_;
   const endpoint where_;
+  const std::shared_ptr<sender> sender_;
   request_settings settings_;
+  sign_in how_ = sign_in::key;
 
-  std::mutex mutex_;  // guards the four below
+  std::mutex mutex_;  // guards the two below
   dialect dialect_;
-  std::unordered_map<uint64_t, uint64_t> in_flight_;  // call to HTTP request
-  uint64_t next_id_ = 1;
-  bool closed_ = false;
+  reasoning_room room_;
 };
 
 uint64_t analyst::impl::start(std::shared_ptr<call> c) {
-  {
-    const std::lock_guard lock{mutex_};
-    c->id = next_id_++;
-  }
+  c->id = sender_->new_id();
   c->since = steady_clock::now();
   c->out.model = where_.shown_model;
   ask(c);
@@ -90,41 +88,53 @@ void analyst::impl::ask(const std::shared_ptr<call>& c) {
   {
     const std::lock_guard lock{mutex_};
     c->asked_in = dialect_;
+    c->room = room_.tokens();
   }
   ++c->attempts;
-  r.body = c->input ? render_request(*c->input, c->limits, settings_, c->asked_in)
+  call_limits limits = c->limits;
+  limits.max_output_tokens += c->room;
+  r.body = c->input ? render_request(*c->input, limits, settings_, c->asked_in)
                     : render_probe(settings_, c->asked_in);
-  // Under the lock until the request's id is known: its answer may come before send() returns.
-  const std::lock_guard lock{mutex_};
-  in_flight_[c->id] = http_.send(std::move(r), [self = shared_from_this(), c](result<http::response> got) {
-    self->take(c, std::move(got));
-  });
+  sender_->send(c->id, std::move(r),
+                [self = shared_from_this(), c](result<http::response> got, bool token_refused) {
+                  self->take(c, std::move(got), token_refused);
+                });
 }
 
-/// Whether to ask again: the dialect changed, by this refusal or meanwhile by another call's.
-bool analyst::impl::learnt(const call& c, const failure& f) {
-  if (f.code != errc::unsupported_parameter || c.attempts >= max_attempts) return false;
+/// Takes from a reply what it teaches of the deployment; whether to ask again, in what was learnt by it or
+/// meanwhile by another call.
+bool analyst::impl::learnt(call& c, const reply& got) {
   const std::lock_guard lock{mutex_};
-  if (closed_) return false;
-  return c.asked_in == dialect_ ? learn(dialect_, f.detail) : true;
+  room_.seen(got.used.reasoning_tokens);
+  if (got.content || c.attempts >= max_attempts) return false;
+  const failure& why = got.content.error();
+  if (why.code == errc::unsupported_parameter)
+    return c.asked_in == dialect_ ? learn(dialect_, why.detail) : true;
+  if (got.output_cap && c.asked_in.output_cap != *got.output_cap) {
+    dialect_.output_cap = *got.output_cap;
+    return true;
+  }
+  if (why.code != errc::truncated || !got.raw.empty() || !c.input || c.starved >= max_starved) return false;
+  ++c.starved;
+  return room_.starved(c.room);
 }
 
-void analyst::impl::take(const std::shared_ptr<call>& c, result<http::response> r) {
+void analyst::impl::take(const std::shared_ptr<call>& c, result<http::response> r, bool token_refused) {
   answer& out = c->out;
   if (!r) {
-    out.outcome = of_transport(r.error());
+    out.outcome = r.error();
     return finish(c);
   }
-  auto got = read_reply(*r, where_.host, std::chrono::system_clock::now());
+  if (token_refused && !std::exchange(c->token_renewed, true)) return ask(c);
+  auto got = read_reply(*r, where_.host, std::chrono::system_clock::now(), how_);
   out.used.prompt_tokens += got.used.prompt_tokens;
   out.used.completion_tokens += got.used.completion_tokens;
   out.used.cached_tokens += got.used.cached_tokens;
   out.used.reasoning_tokens += got.used.reasoning_tokens;
   ++out.used.calls;
   if (!got.model.empty()) out.model = std::move(got.model);
-  out.remaining_requests = got.remaining_requests;
-  out.remaining_tokens = got.remaining_tokens;
-  if (!got.content && learnt(*c, got.content.error())) return ask(c);
+  out.left = got.left;
+  if (learnt(*c, got)) return ask(c);
   out.raw = std::move(got.raw);
   if (!got.content) {
     out.outcome = got.content.error();
@@ -137,29 +147,14 @@ void analyst::impl::take(const std::shared_ptr<call>& c, result<http::response> 
 }
 
 void analyst::impl::finish(const std::shared_ptr<call>& c) {
-  {
-    const std::lock_guard lock{mutex_};
-    in_flight_.erase(c->id);
-  }
   c->out.elapsed = std::chrono::duration_cast<milliseconds>(steady_clock::now() - c->since);
   c->done(std::move(c->out));
-}
-
-void analyst::impl::cancel(uint64_t id) {
-  const std::lock_guard lock{mutex_};
-  if (const auto it = in_flight_.find(id); it != in_flight_.end()) http_.cancel(it->second);
-}
-
-void analyst::impl::cancel_all() {
-  const std::lock_guard lock{mutex_};
-  closed_ = true;
-  for (const auto& [id, request] : in_flight_) http_.cancel(request);
 }
 
 analyst::analyst(std::shared_ptr<impl> i) : impl_(std::move(i)) {}
 
 analyst::~analyst() {
-  impl_->cancel_all();
+  impl_->close();
 }
 
 result<std::unique_ptr<analyst>> analyst::create(http::client& http, analyst_options options) {

@@ -1,7 +1,8 @@
 // One structured LLM call: builds the request for whichever endpoint is configured, sends it, validates the
-// answer in code, and says in one errc how it ended (DESIGN 6; reference: llm). What a deployment refuses as
-// a parameter (unsupported_parameter) is dropped or renamed, remembered for that deployment and sent again at
-// once, inside one analyse(). Splitting, repairing, waiting and giving up are the caller's policy.
+// answer in code, and says in one errc how it ended (DESIGN 6; reference: llm). What a deployment teaches is
+// kept for it and the question sent again at once, inside one analyse(): a refused parameter is dropped or
+// renamed, a model that thinks gets room for it, a refused Entra token is replaced once. Splitting,
+// repairing, waiting and giving up are the caller's policy.
 // Thread-safe; `done` runs once on the HTTP client's loop thread, never later than the configured time-out
 // allows.
 #pragma once
@@ -14,8 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "protocol/azure/token_source.hpp"
 #include "protocol/chat/conversation.hpp"
 #include "protocol/http/client.hpp"
+#include "protocol/llm/embedding.hpp"
+#include "protocol/llm/quota.hpp"
 #include "protocol/memory/commit.hpp"
 
 namespace mw::llm {
@@ -63,13 +67,12 @@ struct answer {
   std::string model;
   std::string raw;  ///< content text, for a repair; empty where there was none
   std::chrono::milliseconds elapsed{};
-  /// x-ratelimit-remaining-requests / -tokens where sane, else nullopt.
-  std::optional<uint64_t> remaining_requests;
-  std::optional<uint64_t> remaining_tokens;
+  quotas left;
+  std::optional<embedding> embedded;  ///< of the outcome's summary, where embeddings are configured
 };
 
 struct analyst_options {
-  std::string endpoint;  ///< one of three URL shapes; reference llm 5a
+  std::string endpoint;  ///< see endpoint.hpp; reference llm 5a
   std::string api_key;
   std::string api_version;  ///< empty: the shape's default
   std::string
@@ -78,6 +81,8 @@ struct analyst_options {
   std::chrono::milliseconds request_timeout{60'000};
   std::optional<double> temperature;
   std::string reasoning_effort;
+  std::shared_ptr<azure::token_source> identity;  ///< null: the key, or nothing
+  std::string scope;                              ///< of the identity's tokens
 };
 
 class analyst {

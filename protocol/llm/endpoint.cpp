@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view shapes =
     "; use https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT, "
-    "https://NAME.openai.azure.com/openai/v1 with a model, or http(s)://HOST[:PORT]/v1";
+    "https://NAME.openai.azure.com/openai/v1 or https://NAME.services.ai.azure.com/models with a model, or "
+    "http(s)://HOST[:PORT]/v1";
 
 struct url_parts {
   std::string scheme;
@@ -56,7 +57,10 @@ std::string query_value(std::string_view query, std::string_view name) {
   return {};
 }
 
-constexpr std::string_view leaf = "/chat/completions";
+std::string_view leaf_of(operation_kind k) {
+  return k == operation_kind::chat ? "/chat/completions" : "/embeddings";
+}
+
 constexpr std::string_view deployments = "/openai/deployments/";
 
 failure bad(std::string why) {
@@ -77,7 +81,10 @@ result<endpoint> make_endpoint(const endpoint_options& options) {
   auto parts = split(options.url);
   if (!parts)
     return bad("not a usable URL (it needs http:// or https://, a host, and no user or password in it)");
-  if (parts->path.ends_with(leaf)) parts->path.resize(parts->path.size() - leaf.size());
+  const std::string_view leaf = leaf_of(options.operation);
+  for (const auto k : {operation_kind::chat, operation_kind::embeddings})
+    if (const auto tail = leaf_of(k); parts->path.ends_with(tail))
+      parts->path.resize(parts->path.size() - tail.size());
   const bool azure = is_azure(*parts);
   std::string version = options.api_version;
   if (version.empty()) version = query_value(parts->query, "api-version");
@@ -94,10 +101,17 @@ result<endpoint> make_endpoint(const endpoint_options& options) {
     e.shown_model = http::percent_decode(deployment).value_or(deployment);
     if (version.empty()) version = default_api_version;
   } else {
-    if (azure && !parts->path.ends_with("/openai/v1"))
+    const bool inference = azure && parts->path == "/models";
+    if (azure && !inference && !parts->path.ends_with("/openai/v1"))
       return bad("the URL's path is not one of Azure OpenAI's");
-    if (azure && options.model.empty()) return bad("the v1 form needs a model (the deployment's name)");
-    if (!parts->path.ends_with("/v1")) parts->path += "/v1";
+    if (azure && options.model.empty()) return bad("this form needs a model (the deployment's name)");
+    if (inference && version.empty()) version = inference_api_version;
+    // v1 knows no dated versions; the variable that names one is set beside it in the Python worker's
+    // environment.
+    if (azure && !inference && version.starts_with("20")) version.clear();
+    // What that route does not know itself it is to hand to the model, not to refuse.
+    if (inference) e.headers.emplace_back("extra-parameters", "pass-through");
+    if (!inference && !parts->path.ends_with("/v1")) parts->path += "/v1";
     e.body_model = options.model;
     e.shown_model = options.model;
   }
@@ -109,6 +123,17 @@ result<endpoint> make_endpoint(const endpoint_options& options) {
     e.headers.emplace_back(key_header ? "api-key" : "authorization",
                            (key_header ? "" : "Bearer ") + options.api_key);
   return e;
+}
+
+bool takes_entra(std::string_view url) {
+  const auto parts = split(url);
+  return parts && parts->scheme == "https" && is_azure(*parts);
+}
+
+bool same_host(std::string_view a, std::string_view b) {
+  const auto one = split(a);
+  const auto other = split(b);
+  return one && other && one->scheme == other->scheme && one->host == other->host;
 }
 
 }  // namespace mw::llm

@@ -50,7 +50,8 @@ void write_format(json_writer& w, const dialect& d) {
 
 void write_settings(json_writer& w, const request_settings& s, const dialect& d, uint32_t max_tokens) {
   if (!s.model.empty()) w.field("model", s.model);
-  if (!d.token_limit.empty()) w.field(d.token_limit, max_tokens);
+  const uint32_t limit = d.output_cap > 0 ? std::min(d.output_cap, max_tokens) : max_tokens;
+  if (!d.token_limit.empty()) w.field(d.token_limit, limit);
   if (s.temperature && d.temperature) w.field("temperature", *s.temperature);
   if (!s.reasoning_effort.empty() && d.reasoning_effort) w.field("reasoning_effort", s.reasoning_effort);
 }

@@ -20,6 +20,7 @@ struct dialect {
   bool temperature = true;
   bool reasoning_effort = true;
   bool prompt_cache_key = true;
+  uint32_t output_cap = 0;  ///< the largest output limit it takes; 0: not known
   bool operator==(const dialect&) const = default;
 };
 

@@ -37,21 +37,6 @@ void read_usage(const object& root, memory::usage& u) {
     u.reasoning_tokens = number_at(details, "reasoning_tokens");
 }
 
-std::optional<uint64_t> header_number(const http::response& r, std::string_view name) {
-  const std::string_view text = r.header(name);
-  uint64_t n = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return n;
-}
-
-/// Some deployments always say -1 or 0: a zero counts only beside a limit.
-std::optional<uint64_t> remaining(const http::response& r, const std::string& what) {
-  const auto left = header_number(r, "x-ratelimit-remaining-" + what);
-  if (left == 0u && header_number(r, "x-ratelimit-limit-" + what).value_or(0) == 0) return std::nullopt;
-  return left;
-}
-
 struct error_words {
   std::string code;
   std::string param;
@@ -60,6 +45,23 @@ struct error_words {
   bool filtered = false;
 };
 
+/// What servers of FastAPI's kind say: [{"type":"extra_forbidden","loc":["body","NAME"],"msg":...}].
+void read_details(const object& o, error_words& e) {
+  for (const std::string_view name : {"detail", "details"}) {
+    simdjson::dom::array details;
+    object first;
+    simdjson::dom::array place;
+    if (o.at_key(name).get(details) != simdjson::SUCCESS || details.size() == 0 ||
+        details.at(0).get(first) != simdjson::SUCCESS)
+      continue;
+    e.message.append(" ").append(text_at(first, "msg"));
+    if (text_at(first, "type") == "extra_forbidden") e.code = "unknown_parameter";
+    if (first["loc"].get(place) != simdjson::SUCCESS) continue;
+    for (const auto step : place)
+      if (step.is_string()) e.param = text_or_empty(step);
+  }
+}
+
 /// {"error":{...}}, Azure's innererror, Azure gateway's bare {"statusCode","message"}, or {"error":"text"}.
 error_words read_error(const object& root) {
   error_words e;
@@ -67,6 +69,8 @@ error_words read_error(const object& root) {
   if (root["error"].get(error) != simdjson::SUCCESS) {
     e.message = text_at(root, "error");
     if (e.message.empty()) e.message = text_at(root, "message");
+    read_details(root, e);
+    if (root["message"].get(error) == simdjson::SUCCESS) read_details(error, e);
     return e;
   }
   e.code = text_at(error, "code");
@@ -74,6 +78,7 @@ error_words read_error(const object& root) {
   e.type = text_at(error, "type");
   e.message = text_at(error, "message");
   object inner;
+  read_details(error, e);
   e.filtered = e.code == "content_filter";
   if (error["innererror"].get(inner) == simdjson::SUCCESS)
     e.filtered = e.filtered || text_at(inner, "code") == "ResponsibleAIPolicyViolation";
@@ -113,12 +118,23 @@ bool context_exceeded(const error_words& e) {
 std::string refused_parameter(const error_words& e) {
   const bool coded =
       e.code == "unsupported_parameter" || e.code == "unsupported_value" || e.code == "unknown_parameter";
-  const bool told =
-      says(e, {"not supported", "nsupported", "nrecognized request argument", "nknown parameter",
-               "nknown field", "xtra inputs are not permitted", "extra_forbidden"});
+  const bool told = says(
+      e, {"not supported", "nsupported", "nrecognized request argument", "nknown parameter", "nknown field",
+          "xtra inputs are not permitted", "extra_forbidden", "enabled only for api versions"});
   if (!coded && !told) return {};
   if (is_adjustable(e.param)) return e.param;
   return e.param.empty() ? std::string{parameter_in(e.message)} : std::string{};
+}
+
+/// "max_tokens is too large: 6000. This model supports at most 4096 completion tokens, ..."
+std::optional<uint32_t> largest_output(const error_words& e) {
+  constexpr std::string_view phrase = "supports at most ";
+  const size_t at = e.message.find(phrase);
+  if (at == std::string::npos || !says(e, {"max_tokens", "max_completion_tokens"})) return std::nullopt;
+  uint32_t n = 0;
+  const char* const from = e.message.data() + at + phrase.size();
+  const auto [end, error] = std::from_chars(from, e.message.data() + e.message.size(), n);
+  return error == std::errc{} && n > 0 ? std::optional{n} : std::nullopt;
 }
 
 failure bad_request(int status, const error_words& e, const std::string& host) {
@@ -126,14 +142,36 @@ failure bad_request(int status, const error_words& e, const std::string& host) {
     return explain(errc::content_filtered, status, e, host, "the content filter refused the prompt");
   if (context_exceeded(e) || status == 413)
     return explain(errc::context_too_long, status, e, host, "the prompt is longer than the model takes");
+  // A model that thinks had no token left for a word: some deployments call that a bad request.
+  if (says(e, {"model output limit was reached"}))
+    return explain(errc::truncated, status, e, host, "the output limit was used up before the answer came");
   if (auto parameter = refused_parameter(e); !parameter.empty())
     return fail(dependency::llm, errc::unsupported_parameter, std::move(parameter));
   return explain(errc::rejected, status, e, host, e.param.empty() ? "" : "parameter " + identifier(e.param));
 }
 
-failure read_failure(int status, const error_words& e, const std::string& host) {
-  if (status == 401) return explain(errc::unauthorized, status, e, host, "the key is not accepted");
-  if (status == 403) return explain(errc::forbidden, status, e, host, "the key may not use this deployment");
+/// Azure answers 401 both to a token that is no good and to an identity without a role.
+failure not_let_in(int status, const error_words& e, const std::string& host, sign_in how) {
+  if (status == 403 || e.code == "PermissionDenied")
+    return explain(errc::forbidden, status, e, host,
+                   how == sign_in::token
+                       ? "the identity may not use this deployment; it needs the role Cognitive Services "
+                         "OpenAI User on the resource, and the resource must let this network in"
+                       : "the key may not use this deployment");
+  switch (how) {
+    case sign_in::token:
+      return explain(errc::unauthorized, status, e, host,
+                     "the Entra token is not accepted; is llm_analyzer.scope right for this resource?");
+    case sign_in::none:
+      return explain(errc::unauthorized, status, e, host,
+                     "no API key is set and there is no Entra identity to sign in with");
+    default:
+      return explain(errc::unauthorized, status, e, host, "the key is not accepted");
+  }
+}
+
+failure read_failure(int status, const error_words& e, const std::string& host, sign_in how) {
+  if (status == 401 || status == 403) return not_let_in(status, e, host, how);
   if (status == 404)
     return explain(errc::not_found, status, e, host, "no such deployment or path; check the endpoint");
   if (status == 429) return explain(errc::throttled, status, e, host, "asked to slow down");
@@ -182,24 +220,32 @@ void read_choice(const object& root, reply& out) {
   }
 }
 
+/// The failure of an answer that is none; nullopt: it is to be read on.
+std::optional<failure> refusal_in(const http::response& r, const object* root, const std::string& host,
+                                  std::chrono::system_clock::time_point now, sign_in how,
+                                  std::optional<uint32_t>* output_cap) {
+  const bool told = root != nullptr && !(*root)["error"].error() && !(*root)["error"].is_null();
+  if (r.status == 200 && !told) return std::nullopt;
+  const auto words = root != nullptr ? read_error(*root) : error_words{};
+  // A gateway may wrap a failure in a 200.
+  auto why = r.status == 200 ? bad_request(r.status, words, host) : read_failure(r.status, words, host, how);
+  if (why.code == errc::throttled || why.code == errc::overloaded)
+    why.retry_after = http::retry_after(r, now);
+  if (why.code == errc::rejected && output_cap != nullptr) *output_cap = largest_output(words);
+  return why;
+}
+
 }  // namespace
 
-reply read_reply(const http::response& r, const std::string& host,
-                 std::chrono::system_clock::time_point now) {
+reply read_reply(const http::response& r, const std::string& host, std::chrono::system_clock::time_point now,
+                 sign_in how) {
   reply out;
-  out.remaining_requests = remaining(r, "requests");
-  out.remaining_tokens = remaining(r, "tokens");
+  out.left = read_quotas(r);
   const chat::json_document document{r.body};
   object root;
   const bool readable = document.error() == nullptr && document.root().get(root) == simdjson::SUCCESS;
-  const bool is_error = r.status != 200 || (readable && !root["error"].error() && !root["error"].is_null());
-  if (is_error) {
-    // A gateway may wrap a failure in a 200.
-    const auto words = readable ? read_error(root) : error_words{};
-    auto why = r.status == 200 ? bad_request(r.status, words, host) : read_failure(r.status, words, host);
-    if (why.code == errc::throttled || why.code == errc::overloaded)
-      why.retry_after = http::retry_after(r, now);
-    out.content = std::move(why);
+  if (auto why = refusal_in(r, readable ? &root : nullptr, host, now, how, &out.output_cap)) {
+    out.content = std::move(*why);
     return out;
   }
   if (!readable) {
@@ -210,6 +256,15 @@ reply read_reply(const http::response& r, const std::string& host,
   out.model = text_at(root, "model");
   read_choice(root, out);
   return out;
+}
+
+std::optional<failure> read_refusal(const http::response& r, const std::string& host,
+                                    std::chrono::system_clock::time_point now, sign_in how) {
+  if (r.status == 200) return std::nullopt;
+  const chat::json_document document{r.body};
+  object root;
+  const bool readable = document.error() == nullptr && document.root().get(root) == simdjson::SUCCESS;
+  return refusal_in(r, readable ? &root : nullptr, host, now, how, nullptr);
 }
 
 }  // namespace mw::llm

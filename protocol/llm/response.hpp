@@ -12,6 +12,7 @@
 #include <string>
 
 #include "protocol/http/client.hpp"
+#include "protocol/llm/quota.hpp"
 #include "protocol/memory/documents.hpp"
 
 namespace mw::llm {
@@ -21,10 +22,19 @@ struct reply {
   memory::usage used;  ///< tokens only; `calls` is the caller's
   std::string model;   ///< as the server names it, or empty
   std::string raw;     ///< content text even where it is not usable (cut off), or empty
-  std::optional<uint64_t> remaining_requests;
-  std::optional<uint64_t> remaining_tokens;
+  quotas left;
+  /// Of a request refused because its output limit is above what the model can give: what it can.
+  std::optional<uint32_t> output_cap;
 };
 
-reply read_reply(const http::response& r, const std::string& host, std::chrono::system_clock::time_point now);
+/// How the request was let in: what is said of a 401.
+enum class sign_in : uint8_t { none, key, token };
+
+reply read_reply(const http::response& r, const std::string& host, std::chrono::system_clock::time_point now,
+                 sign_in how = sign_in::key);
+
+/// The failure that a response to another operation of the same endpoint is; nullopt: it is a 200.
+std::optional<failure> read_refusal(const http::response& r, const std::string& host,
+                                    std::chrono::system_clock::time_point now, sign_in how = sign_in::key);
 
 }  // namespace mw::llm

@@ -1,7 +1,7 @@
 #include "protocol/memory/documents_json.hpp"
 
-#include <fmt/format.h>
-
+#include <array>
+#include <charconv>
 #include <cmath>
 
 namespace mw::memory {
@@ -173,7 +173,11 @@ void write_operation(json_writer& out, const operation& op) {
 
 void write_floats(json_writer& out, std::string_view name, const std::vector<float>& values) {
   out.key(name).begin_array();
-  for (const float v : values) out.raw(std::isfinite(v) ? fmt::format("{}", v) : "0");
+  std::array<char, 32> text{};
+  for (const float v : values) {
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), v).ptr;
+    out.raw(std::isfinite(v) ? std::string_view{text.data(), static_cast<size_t>(end - text.data())} : "0");
+  }
   out.end_array();
 }
 

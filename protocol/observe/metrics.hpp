@@ -108,9 +108,15 @@ struct metrics : private metric_registry {
 
   // --- analysis and memory
   labelled<Counter> llm_calls = counters("memory_worker_llm_calls_total", "LLM calls, by purpose.", "purpose",
-                                         {"analysis", "repair", "enlarge", "split", "probe"});
+                                         {"analysis", "repair", "enlarge", "split", "probe", "embedding"});
   labelled<Counter> llm_tokens = counters("memory_worker_llm_tokens_total", "Tokens as the LLM counted them.",
-                                          "kind", {"input", "cached", "output", "reasoning"});
+                                          "kind", {"input", "cached", "output", "reasoning", "embedding"});
+  labelled<Counter> embeddings = counters(
+      "memory_worker_embeddings_total",
+      "Embeddings of summaries, by result (ok, or the error's code: stored without).", "result", {"ok"});
+  labelled<Gauge> llm_quota_left =
+      gauges("memory_worker_llm_quota_left",
+             "What the LLM last said is left of its quota a minute; not there until it did.", "kind", {});
   Gauge& llm_in_flight = gauge("memory_worker_llm_in_flight", "LLM calls in flight.");
   Counter& operations_applied =
       counter("memory_worker_operations_applied_total", "Profile operations applied.");

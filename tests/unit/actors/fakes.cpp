@@ -6,8 +6,9 @@ namespace {
 
 constexpr std::string_view now = "2026-11-23T12:00:00.000000+00:00";
 
-llm::answer summary_of(const texts& ids) {
+llm::answer summary_of(const texts& ids, const llm::quotas& left) {
   llm::answer a;
+  a.left = left;
   llm::analysis out;
   out.summary = std::string{"About"};
   for (const auto& id : ids) out.summary += " " + id;
@@ -33,7 +34,7 @@ void fake_llm::answer_all() {
   for (size_t i = 0; i < calls.size(); ++i) {
     if (!calls[i].done) continue;
     const auto done = std::exchange(calls[i].done, nullptr);
-    done(summary_of(calls[i].messages));
+    done(summary_of(calls[i].messages, left));
   }
 }
 
@@ -106,6 +107,23 @@ void fake_store::let_go() {
   for (auto& go : std::exchange(held, {})) go();
 }
 
+void fake_llm::embed(const std::string& text, std::function<void(llm::embedding)> done) {
+  embedded.push_back(text);
+  llm::embedding e;
+  e.tokens = 7;
+  e.vector = std::vector<float>{1.0F, static_cast<float>(text.size())};
+  if (!no_embeddings.empty()) {
+    e.vector = no_embeddings.front();
+    no_embeddings.pop_front();
+  }
+  const auto answer = [e = std::move(e), done = std::move(done)] { done(e); };
+  if (holds_embeddings) {
+    held_embeddings.emplace_back(answer);
+  } else {
+    answer();
+  }
+}
+
 void fake_llm::ask(const llm::analysis_input& input, const llm::call_limits& limits,
                    std::function<void(llm::answer)> done) {
   asked question;
@@ -126,7 +144,7 @@ void fake_llm::ask(const llm::analysis_input& input, const llm::call_limits& lim
   const texts ids = question.messages;
   calls.push_back(std::move(question));
   if (holds) return;
-  if (!bad) return done(summary_of(ids));
+  if (!bad) return done(summary_of(ids, left));
   llm::answer a;
   a.outcome = *bad;
   a.raw = std::string{"the raw answer"};

@@ -175,6 +175,10 @@ world::world(config::settings s) : inside_(std::make_unique<inside>()) {
     ++llm.probes;
     done(llm.well ? status{ok} : status{fail(dependency::llm, errc::unreachable, "no LLM")});
   };
+  if (!s.llm_analyzer.embeddings_endpoint.empty())
+    p.embed = [this](const std::string& text, std::function<void(llm::embedding)> done) {
+      llm.embed(text, std::move(done));
+    };
   p.store = &store;
   in.shared = std::make_shared<services>(std::move(s), std::move(p), metrics, in.board);
   in.shared->wall_clock = [&in] {
@@ -208,6 +212,7 @@ world::~world() {
   redis.held.clear();
   redis.closed = nullptr;
   llm.calls.clear();
+  llm.held_embeddings.clear();
   store.held.clear();
 }
 

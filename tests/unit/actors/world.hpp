@@ -65,13 +65,21 @@ struct asked {
 /// Answers at once with a summary of the messages' ids, unless told otherwise.
 struct fake_llm {
   bool holds = false;
-  bool well = true;              ///< as probes see it
+  bool well = true;  ///< as probes see it
+  llm::quotas left;  ///< as its answers say
+  /// Of the next embeddings, where llm_analyzer.embeddings_endpoint is set; made up when empty.
+  std::deque<failure> no_embeddings;
+  bool holds_embeddings = false;
   std::deque<failure> failures;  ///< of the next calls
   std::function<std::optional<failure>(const llm::analysis_input&)> judge;
   std::string throws_at;  ///< a call about this message's text throws, once
   // --- what happened ---
   std::vector<asked> calls;
+  texts embedded;  ///< what was to be embedded
+  std::vector<std::function<void()>> held_embeddings;
   int probes = 0;
+  /// The `embed` port: {1, length of the text}.
+  void embed(const std::string& text, std::function<void(llm::embedding)> done);
   /// The `analyse` port.
   void ask(const llm::analysis_input& input, const llm::call_limits& limits,
            std::function<void(llm::answer)> done);

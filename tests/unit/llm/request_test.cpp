@@ -100,6 +100,18 @@ TEST_CASE("request: every refused parameter is renamed, weakened or left out, on
   CHECK(names == std::vector<std::string_view>{"messages", "model"});
 }
 
+TEST_CASE("request: the output limit keeps below what the model is known to give") {
+  dialect d;
+  d.output_cap = 4096;
+  mw::llm::call_limits limits;
+  limits.max_output_tokens = 6000;
+  CHECK(mw::llm::render_request(sample_input(), limits, {}, d).find("\"max_completion_tokens\":4096") !=
+        std::string::npos);
+  limits.max_output_tokens = 1500;
+  CHECK(mw::llm::render_request(sample_input(), limits, {}, d).find("\"max_completion_tokens\":1500") !=
+        std::string::npos);
+}
+
 TEST_CASE("prompt: the fixed part is the same for every user, comes first, and is long enough to be cached") {
   auto other = sample_input();
   other.user_id = "somebody else";

@@ -47,15 +47,120 @@ TEST_CASE("reply: a complete answer gives its text, the model's name and the tok
   CHECK(r.used.completion_tokens == 120);
   CHECK(r.used.cached_tokens == 1024);
   CHECK(r.used.reasoning_tokens == 64);
-  CHECK(r.remaining_requests == 99u);
-  CHECK_FALSE(r.remaining_tokens);
+  CHECK(r.left.requests.remaining == 99u);
+  CHECK_FALSE(r.left.tokens.remaining);
 }
 
 TEST_CASE("reply: a remaining of zero counts only beside a limit") {
   const auto body = completion(R"({"content":"x"})", "stop");
-  CHECK_FALSE(reply_of(200, body, {{"x-ratelimit-remaining-tokens", "0"}}).remaining_tokens);
+  CHECK_FALSE(reply_of(200, body, {{"x-ratelimit-remaining-tokens", "0"}}).left.tokens.remaining);
   CHECK(reply_of(200, body, {{"x-ratelimit-remaining-tokens", "0"}, {"x-ratelimit-limit-tokens", "1000"}})
-            .remaining_tokens == 0u);
+            .left.tokens.remaining == 0u);
+}
+
+TEST_CASE("reply: the quota's limit and reset are read as Azure and as OpenAI write them") {
+  const auto azure = reply_of(200, completion(R"({"content":"x"})", "stop"),
+                              {{"x-ratelimit-remaining-requests", "9"},
+                               {"x-ratelimit-limit-requests", "10"},
+                               {"x-ratelimit-reset-requests", "6"},
+                               {"x-ratelimit-remaining-tokens", "0"},
+                               {"x-ratelimit-limit-tokens", "-1"}})
+                         .left;
+  CHECK(azure.requests.limit == 10);
+  CHECK(azure.requests.reset == 6s);
+  CHECK_FALSE(azure.tokens.remaining);
+  using mw::llm::read_reset;
+  CHECK(read_reset("6m0s") == 6min);
+  CHECK(read_reset("1.5s") == 1500ms);
+  CHECK(read_reset("17ms") == 17ms);
+  CHECK(read_reset("1h2m3s") == 1h);
+  CHECK(read_reset("250us") == 1ms);
+  for (const auto* nonsense : {"", "-1", "soon", "s", "5 s", "1d", "1m5", "nan", "inf", "."})
+    CHECK(read_reset(nonsense) == 0ms);
+}
+
+TEST_CASE("reply: what a refused sign-in says depends on how it was tried") {
+  using mw::llm::sign_in;
+  const auto why = [](int status, const char* body, sign_in how) {
+    response r;
+    r.status = status;
+    r.body = body;
+    return read_reply(r, "host", now, how).content.error();
+  };
+  constexpr const char* plain = R"({"error":{"code":"401","message":"Access denied"}})";
+  CHECK(why(401, plain, sign_in::key).detail.find("key is not accepted") != std::string::npos);
+  CHECK(why(401, plain, sign_in::token).detail.find("llm_analyzer.scope") != std::string::npos);
+  CHECK(why(401, plain, sign_in::none).detail.find("no API key is set") != std::string::npos);
+  const auto role =
+      why(401, R"({"error":{"code":"PermissionDenied","message":"The principal lacks the data action"}})",
+          sign_in::token);
+  CHECK(role.code == errc::forbidden);
+  CHECK(role.detail.find("Cognitive Services OpenAI User") != std::string::npos);
+}
+
+TEST_CASE("reply: a refused parameter is found in each server's words") {
+  const auto refused = [](int status, const char* body) {
+    const auto f = failure_of(status, body);
+    CHECK(f.code == errc::unsupported_parameter);
+    return f.detail;
+  };
+  CHECK(
+      refused(
+          400,
+          R"({"error":{"message":"Unsupported value: 'temperature' does not support 0.1 with this model. Only the default (1) value is supported.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}})") ==
+      "temperature");
+  CHECK(
+      refused(
+          400,
+          R"({"error":{"message":"Unsupported value: 'reasoning_effort' does not support 'minimal' with this model.","param":"reasoning_effort","code":"unsupported_value"}})") ==
+      "reasoning_effort");
+  CHECK(
+      refused(
+          400,
+          R"({"error":{"message":"Unrecognized request argument supplied: prompt_cache_key","param":null,"code":null}})") ==
+      "prompt_cache_key");
+  CHECK(
+      refused(
+          400,
+          R"({"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}})") ==
+      "max_tokens");
+  CHECK(
+      refused(
+          400,
+          R"({"error":{"code":"BadRequest","message":"response_format value as json_schema is enabled only for api versions 2024-08-01-preview and later","param":null}})") ==
+      "response_format");
+  CHECK(
+      refused(
+          400,
+          R"({"error":{"message":"Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.","param":null,"code":null}})") ==
+      "response_format");
+  CHECK(
+      refused(
+          422,
+          R"({"error":{"code":"Invalid input","status":422,"message":"invalid input error","details":[{"type":"extra_forbidden","loc":["body","prompt_cache_key"],"msg":"Extra inputs are not permitted"}]}})") ==
+      "prompt_cache_key");
+  CHECK(
+      refused(
+          422,
+          R"({"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","max_completion_tokens"],"msg":"Extra inputs are not permitted"}]}})") ==
+      "max_completion_tokens");
+}
+
+TEST_CASE("reply: an output limit above the model's own names what it can give") {
+  const auto r = reply_of(
+      400,
+      R"({"error":{"message":"max_tokens is too large: 6000. This model supports at most 4096 completion tokens, whereas you provided 6000.","param":"max_tokens","code":"invalid_value"}})");
+  CHECK(r.output_cap == 4096u);
+  CHECK_FALSE(reply_of(400, R"({"error":{"message":"supports at most 5 images","code":"x"}})").output_cap);
+}
+
+TEST_CASE(
+    "reply: a thinking model that had no token left for a word counts as cut off, whatever the status") {
+  CHECK(
+      failure_of(
+          400,
+          R"({"error":{"message":"Could not finish the message because max_tokens or model output limit was reached. Please try again with higher max_tokens.","type":"invalid_request_error","param":null,"code":null}})")
+          .code == errc::truncated);
 }
 
 TEST_CASE("reply: a refusal is refused, and its tokens are counted") {

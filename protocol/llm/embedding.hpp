@@ -1,0 +1,18 @@
+// One vector for one text, or why there is none. `tokens` were billed either way.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "protocol/errors.hpp"
+
+namespace mw::llm {
+
+struct embedding {
+  result<std::vector<float>> vector = fail(dependency::llm, errc::internal, "not made");
+  uint64_t tokens = 0;
+  std::chrono::milliseconds elapsed{};
+};
+
+}  // namespace mw::llm
