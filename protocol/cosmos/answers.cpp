@@ -94,7 +94,7 @@ errc code_of(int status, int sub) {
 std::chrono::minutes clock_error(const http::response& r, std::chrono::system_clock::time_point now) {
   const auto theirs = parse_http_date(r.header("date"));
   if (theirs == std::chrono::system_clock::time_point{}) return {};
-  const auto off = std::chrono::duration_cast<std::chrono::minutes>(now - theirs);
+  const auto off = std::chrono::round<std::chrono::minutes>(now - theirs);
   return std::chrono::abs(off) < clock_tolerance ? std::chrono::minutes{} : off;
 }
 

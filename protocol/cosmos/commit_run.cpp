@@ -61,21 +61,22 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
                                            current ? &*current : &none);
     record_ = std::move(record.next);
     if (!change.changed) {
-      if (!profile_tried_) reply_ = {commit_outcome::stored, change.applied, change.dropped};
+      // Where an earlier run wrote the profile, its counts stand, though the answer may have been lost.
+      if (!profile_written_ && !(pair.user && pair.user->timestamp == profile_at_))
+        reply_ = {commit_outcome::stored, change.applied, change.dropped};
       return write_record();
     }
-    // Counted before the answer: should it be lost, the next run finds these operations applied.
     reply_ = {commit_outcome::stored, change.applied, change.dropped};
-    profile_tried_ = true;
+    profile_at_ = now;
     write_profile(change.next, pair.user ? pair.user->etag : std::string{});
   }
 
   void write_profile(const memory::profile& next, const std::string& etag) {
     core_->items->send(write_profile_ask(*core_, next, etag), until_,
                        [self = shared_from_this()](const result<answer>& a) {
-                         if (outcome_of(a) == written::yes) return self->write_record();
-                         if (outcome_of(a) == written::conflict) self->profile_tried_ = false;
-                         self->again(a);
+                         if (outcome_of(a) != written::yes) return self->again(a);
+                         self->profile_written_ = true;
+                         self->write_record();
                        });
   }
 
@@ -142,7 +143,8 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
   const std::optional<memory::record> nothing_;
   unsigned runs_ = 0;
   unsigned lost_ = 0;
-  bool profile_tried_ = false;  ///< our operations are in the profile, or may be
+  bool profile_written_ = false;
+  std::string profile_at_;  ///< timestamp of the profile we sent last
   std::string record_etag_;
   std::string written_at_;  ///< timestamp of the record we sent last
   memory::record record_;
