@@ -8,6 +8,7 @@
 
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
+#include "cmd/memory-worker/memory_stores.hpp"
 
 namespace mw {
 namespace {
@@ -82,7 +83,7 @@ int check_dependencies(const config::loaded& c) {
   print("Redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port),
         answers[checklist::redis]);
   print("LLM", s.llm_analyzer.endpoint, answers[checklist::llm]);
-  print("Memory store", s.memory_writer.endpoint, answers[checklist::memory]);
+  print("Memory store", memory_place(s.memory_writer), answers[checklist::memory]);
   const bool all = std::all_of(answers.begin(), answers.end(), [](const status& a) { return a.has_value(); });
   return all ? 0 : 1;
 }

@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-#include "protocol/memory_api/http_store.hpp"
+#include "cmd/memory-worker/memory_stores.hpp"
 #include "protocol/observe/log.hpp"
 #include "protocol/redis/own_keys.hpp"
 #include "protocol/redis/session_source.hpp"
@@ -119,7 +119,7 @@ result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
 
 }  // namespace
 
-result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) {
+result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, observe::metrics* metrics) {
   std::unique_ptr<live_world> w{new live_world};
   w->settings_ = s;
   w->next_seed_ = static_cast<uint64_t>(getpid()) << 20;
@@ -146,12 +146,7 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
   auto analyst = llm::analyst::create(*w->http_, std::move(llm));
   if (!analyst) return analyst.error();
   w->analyst_ = std::move(*analyst);
-  memory_api::http_store_options memory;
-  memory.endpoint = s.memory_writer.endpoint;
-  memory.token = s.memory_writer.token.value;
-  memory.connect_timeout = s.memory_writer.connect_timeout;
-  memory.total_timeout = s.memory_writer.request_timeout;
-  auto store = memory_api::http_store::make(*w->http_, std::move(memory));
+  auto store = make_store(s.memory_writer, w->loop_.get(), *w->http_, nullptr, metrics);
   if (!store) return store.error();
   w->store_ = std::move(*store);
   return w;

@@ -36,7 +36,26 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
       : core_(std::move(core)), commit_(std::move(c)), done_(std::move(done)), until_(core_->deadline()) {}
 
   void start() {
+    auto known = core_->recent->take(commit_.user_id, commit_.session_id);
+    if (!known) return read_both();
     ++runs_;
+    from_memory_ = true;
+    if (!commit_.operations.empty()) return decide(std::move(*known));
+    // Nothing will be written to the profile that could fail: look at it.
+    core_->items->send(
+        read_profile_ask(*core_, commit_.user_id), until_,
+        [self = shared_from_this(), known = std::move(*known)](const result<answer>& a) mutable {
+          auto user = profile_of(a, self->commit_.user_id);
+          if (!user) return self->done_(user.error());
+          known.user = std::move(*user);
+          self->decide(std::move(known));
+        });
+  }
+
+ private:
+  void read_both() {
+    ++runs_;
+    from_memory_ = false;
     load(core_, commit_.user_id, commit_.session_id, until_,
          [self = shared_from_this()](result<stored_pair> pair) {
            if (!pair) return self->done_(pair.error());
@@ -44,15 +63,18 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
          });
   }
 
- private:
   void decide(stored_pair pair) {
     const std::string now = format_iso_time(core_->now());
     const bool gone = pair.conversation && is_forgotten(*pair.conversation, pair.user);
     // A forgotten record is absent for the rules, but its place is taken: it is written over, not created.
     record_etag_ = pair.conversation ? pair.conversation->etag : std::string{};
     const auto& current = gone ? nothing_ : pair.conversation;
-    if (const auto refused = memory::check_epoch(pair.user, commit_)) return give_up(*refused, pair, gone);
+    if (const auto refused = memory::check_epoch(pair.user, commit_)) {
+      if (from_memory_) return read_both();
+      return give_up(*refused, pair, gone);
+    }
     auto record = memory::apply_to_record(current, commit_, now);
+    if (from_memory_ && record.outcome != commit_outcome::stored) return read_both();
     if (record.outcome == commit_outcome::covered && current && is_ours(*current))
       return finish(commit_outcome::stored);
     if (record.outcome != commit_outcome::stored) return give_up(record.outcome, pair, gone);
@@ -60,6 +82,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     auto change = memory::apply_to_profile(pair.user.value_or(memory::profile{}), commit_, now,
                                            current ? &*current : &none);
     record_ = std::move(record.next);
+    if (from_memory_ && !change.changed && !commit_.operations.empty()) return read_both();
     if (!change.changed) {
       // Where an earlier run wrote the profile, its counts stand, though the answer may have been lost.
       if (!profile_written_ && !(pair.user && pair.user->timestamp == profile_at_))
@@ -128,7 +151,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     if (runs_ >= max_runs)
       return done_(fail(dependency::memory, errc::conflict,
                         fmt::format("other writers changed the documents {} times in a row", runs_)));
-    start();
+    read_both();
   }
 
   void finish(commit_outcome outcome) {
@@ -142,6 +165,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
   const account::deadline until_;
   const std::optional<memory::record> nothing_;
   unsigned runs_ = 0;
+  bool from_memory_ = false;  ///< decided on what the job's load read, not on what is stored now
   unsigned lost_ = 0;
   bool profile_written_ = false;
   std::string profile_at_;  ///< timestamp of the profile we sent last

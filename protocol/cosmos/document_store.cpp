@@ -153,7 +153,8 @@ result<std::unique_ptr<document_store>> document_store::make(io::loop& loop, htt
       return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
     };
   auto core = std::make_shared<const store_core>(store_core{std::move(*items), std::move(options.names),
-                                                            options.request_timeout, std::move(options.now)});
+                                                            options.request_timeout, std::move(options.now),
+                                                            std::make_shared<recent_reads>()});
   return std::unique_ptr<document_store>(new document_store(std::move(core)));
 }
 
@@ -164,8 +165,9 @@ document_store::~document_store() {
 void document_store::read(const std::string& user_id, const std::string& session_id,
                           std::function<void(result<memory::context>)> done) {
   load(core_, user_id, session_id, core_->deadline(),
-       [core = core_, done = std::move(done)](result<stored_pair> pair) {
+       [core = core_, user_id, session_id, done = std::move(done)](result<stored_pair> pair) {
          if (!pair) return done(pair.error());
+         core->recent->put(user_id, session_id, *pair);
          memory::context c{std::move(pair->conversation), std::move(pair->user)};
          if (c.conversation && is_forgotten(*c.conversation, c.user)) {
            // Best effort: what stays is invisible and seen again.

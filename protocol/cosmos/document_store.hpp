@@ -1,9 +1,10 @@
 // memory::store over Cosmos DB: two documents, two containers (DESIGN 8). A read is two point reads in
 // parallel; a commit is at most two conditional writes, profile first (DESIGN 4), decided by the pure rules
-// of protocol/memory on what is stored, and decided anew on fresh documents when somebody else wrote or an
-// answer was lost. Used by the worker and, with the same account, by memory-api. Any thread; `done` comes on
-// the HTTP client's loop thread within the request time-out. Failures carry dependency::memory: rejected
-// names an id that Cosmos DB does not take, misconfigured a container with another partition key.
+// of protocol/memory on what the job's read found, and decided anew on fresh documents when somebody else
+// wrote or an answer was lost. Where the profile is not written it is read again: the epoch is always
+// checked. Used by the worker and, with the same account, by memory-api. Any thread; `done` comes on the HTTP
+// client's loop thread within the request time-out. Failures carry dependency::memory: rejected names an id
+// that Cosmos DB does not take, misconfigured a container with another partition key.
 #pragma once
 
 #include <chrono>
@@ -13,6 +14,7 @@
 
 #include "protocol/base/iso_time.hpp"
 #include "protocol/cosmos/account.hpp"
+#include "protocol/cosmos/recent_reads.hpp"
 #include "protocol/memory/store.hpp"
 
 namespace mw::cosmos {
@@ -29,18 +31,13 @@ struct store_options {
   std::function<wall_time()> now;                     ///< empty: the wall clock
 };
 
-/// What both documents hold as stored, visible or not; absent ones are nullopt.
-struct stored_pair {
-  std::optional<memory::record> conversation;
-  std::optional<memory::profile> user;
-};
-
 /// What read, commit and memory-api share.
 struct store_core {
   std::shared_ptr<account> items;
   containers names;
   std::chrono::milliseconds request_timeout;
   std::function<wall_time()> now;
+  std::shared_ptr<recent_reads> recent;
 
   account::deadline deadline() const { return std::chrono::steady_clock::now() + request_timeout; }
 };

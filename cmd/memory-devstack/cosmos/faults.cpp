@@ -26,6 +26,7 @@ fault_rule read_rule(const memory::json_fields& f) {
   if (f.has("status")) r.status = static_cast<int>(f.number("status"));
   r.substatus = static_cast<int>(f.number("substatus"));
   if (f.has("retry_after_ms")) r.retry_after_ms = static_cast<int64_t>(f.number("retry_after_ms"));
+  if (f.has("cut_after")) r.cut_after = static_cast<int64_t>(f.number("cut_after"));
   if (f.has("behind")) r.behind = static_cast<int64_t>(f.number("behind"));
   return r;
 }

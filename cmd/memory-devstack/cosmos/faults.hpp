@@ -29,6 +29,7 @@ struct fault_rule {
   int substatus = 0;
   int64_t retry_after_ms = -1;  ///< below 0: no such header
   int64_t behind = 1;
+  int64_t cut_after = 40;  ///< bytes of the answer: 0, or beyond its status line
   uint64_t seen = 0;
   bool spent() const { return next > 0 && seen >= skip + next; }
 };

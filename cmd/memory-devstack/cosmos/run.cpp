@@ -32,7 +32,7 @@ A strict Cosmos DB account (SQL API over REST) for development and tests, on 127
 
 Faults: POST /_admin/faults {"clear":bool,"faults":[RULE...]}; DELETE removes them. RULE: {"kind":K,"on":OPERATION,
 "container":NAME,"skip":N,"next":N,...}; kinds: answer {status, substatus, retry_after_ms}, lost-response (done,
-then cut), cut, lag {behind}; operations: read, create, replace, delete, query, container.
+then cut {cut_after}), cut {cut_after}, lag {behind}; operations: read, create, replace, delete, query, container.
 Counters: GET /_admin/stats; DELETE resets them. The request charge is a model, not the service's.
 )";
 

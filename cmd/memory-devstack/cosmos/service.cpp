@@ -13,7 +13,6 @@ namespace mw::cosmos_standin {
 namespace {
 
 constexpr size_t max_document_bytes = 2u << 20;
-constexpr int64_t cut_within_headers = 12;
 
 http::server_response bad(std::string_view message, int substatus = 0) {
   return refusal(400, "BadRequest", message, substatus);
@@ -42,6 +41,21 @@ std::string session_token(int64_t lsn) {
   return fmt::format("0:-1#{}", lsn);
 }
 
+/// What clients ask first: one region, session consistency.
+std::string account_document(std::string_view host) {
+  std::string text;
+  json_writer out{text};
+  out.begin_object().field("id", "stand-in").field("_rid", "stand-in");
+  for (const char* locations : {"writableLocations", "readableLocations"}) {
+    out.key(locations).begin_array().begin_object();
+    out.field("name", "Local").field("databaseAccountEndpoint", fmt::format("http://{}/", host));
+    out.end_object().end_array();
+  }
+  out.field("enableMultipleWriteLocations", false).key("userConsistencyPolicy").begin_object();
+  out.field("defaultConsistencyLevel", "Session").end_object().end_object();
+  return text;
+}
+
 std::string_view property_of(std::string_view path) {
   return path.substr(1);
 }
@@ -62,6 +76,7 @@ service::service(service_options options) : options_(std::move(options)) {
 
 std::optional<service::target> service::target_of(const http::server_request& r) const {
   const auto& s = r.segments;
+  if (s.empty() && r.method == "GET") return target{"account", {}, {}, {}};
   if (s.size() < 4 || s.size() > 6 || s[0] != "dbs" || s[2] != "colls") return std::nullopt;
   target t;
   t.container = s[3];
@@ -88,8 +103,9 @@ std::optional<service::target> service::target_of(const http::server_request& r)
 std::optional<http::server_response> service::refused_at_the_door(const http::server_request& r,
                                                                   const target& t) const {
   if (auto no = check_version(r)) return no;
-  const std::string_view type = t.operation == "container" ? "colls" : "docs";
+  const std::string_view type = t.operation == "account" ? "" : t.operation == "container" ? "colls" : "docs";
   if (auto no = check_authorization(r, options_.who, type, t.link, options_.now())) return no;
+  if (t.operation == "account") return std::nullopt;
   if (r.segments[1] != options_.database || containers_.find(t.container) == containers_.end())
     return refusal(404, "NotFound", "Owner resource does not exist", t.operation == "container" ? 0 : 1003);
   if (t.operation == "container") return std::nullopt;
@@ -115,7 +131,7 @@ http::server_response service::handle(const http::server_request& r) {
     const std::lock_guard lock{mutex_};
     const auto fault = faults_.pick(t->operation, t->container);
     if (fault && fault->kind == fault_kind::cut) {
-      answer.cut_after = cut_within_headers;
+      answer.cut_after = fault->cut_after;
     } else if (fault && fault->kind == fault_kind::answer) {
       answer = refusal(fault->status, "Fault", "Ordered by the test.", fault->substatus);
       if (fault->retry_after_ms >= 0)
@@ -123,7 +139,7 @@ http::server_response service::handle(const http::server_request& r) {
     } else {
       auto no = refused_at_the_door(r, *t);
       answer = no ? std::move(*no) : run(r, *t, fault);
-      if (fault && fault->kind == fault_kind::lost_response) answer.cut_after = cut_within_headers;
+      if (fault && fault->kind == fault_kind::lost_response) answer.cut_after = fault->cut_after;
     }
     count_request(r, *t, answer);
     answer.headers.emplace_back("x-ms-activity-id",
@@ -135,9 +151,13 @@ http::server_response service::handle(const http::server_request& r) {
 
 http::server_response service::run(const http::server_request& r, const target& t,
                                    const std::optional<fault_rule>& fault) {
+  http::server_response answer;
+  if (t.operation == "account") {
+    answer.body = account_document(r.header("host"));
+    return answer;
+  }
   auto& c = containers_.at(t.container);
   if (t.operation == "container") {
-    http::server_response answer;
     json_writer out{answer.body};
     out.begin_object().field("id", t.container).key("partitionKey").begin_object();
     out.strings("paths", std::vector<std::string>{c.partition_key()})
@@ -148,7 +168,6 @@ http::server_response service::run(const http::server_request& r, const target& 
     return answer;
   }
   const std::string partition = *partition_of(r);
-  http::server_response answer;
   if (t.operation == "read") {
     answer = read(r, t, c, partition, fault && fault->kind == fault_kind::lag ? fault->behind : 0);
   } else if (t.operation == "query") {

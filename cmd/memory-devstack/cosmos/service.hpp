@@ -61,7 +61,7 @@ class service {
 
  private:
   struct target {
-    std::string operation;  ///< read, create, replace, delete, query, container
+    std::string operation;  ///< account, read, create, replace, delete, query, container
     std::string container;
     std::string id;  ///< of the path
     std::string link;
