@@ -31,7 +31,7 @@ struct scenario {
   std::string name;
   bool embedded = false;
   bool index_vectors = false;
-  int operations = 1;  ///< per event
+  int operations = 1;  ///< per event after the first, which always has one
 };
 
 /// A unit vector's coordinates, as an embeddings deployment returns them.
@@ -62,7 +62,8 @@ memory::commit commit_of(size_t user, int round, const scenario& s, std::mt19937
   c.model = "gpt-4o-2024-11-20";
   c.used = {2'400, 260, 1'024, 0, 1};
   if (s.embedded) c.embedding = embedding(random);
-  for (int i = 0; i < s.operations; ++i)
+  const int operations = round == 0 ? std::max(s.operations, 1) : s.operations;
+  for (int i = 0; i < operations; ++i)
     c.operations.push_back({memory::op_kind::add, memory::category::interests,
                             fmt::format("long-distance running and topic number {}-{}", round, i), "",
                             "I really enjoy running long distances at the weekend", c.through});

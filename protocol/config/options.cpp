@@ -270,7 +270,10 @@ void add_memory_writer(std::vector<option>& t) {
        .doc = "Base URL of the Memory API, as http://memory-api:8003. Wins over cosmos-endpoint."});
   add(&s::token, "token", {.env = {"MEMORY_API_TOKEN"}, .doc = "Bearer token for the Memory API."});
   add(&s::request_timeout, "request-timeout",
-      {.min = 100, .max = 5 * minutes, .reloadable = true, .doc = "Limit of one request."});
+      {.min = 100,
+       .max = 5 * minutes,
+       .reloadable = true,
+       .doc = "Limit of one request; over Cosmos DB of a whole read or commit."});
   add(&s::connect_timeout, "connect-timeout",
       {.min = 100, .max = 2 * minutes, .doc = "Limit of connecting."});
   add(&s::mailbox_limit, "mailbox-limit",

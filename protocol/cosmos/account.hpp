@@ -59,7 +59,7 @@ class account {
   using deadline = std::chrono::steady_clock::time_point;
   using done_fn = std::function<void(result<answer>)>;
 
-  /// misconfigured: no URL, a key that is no key, neither key nor tokens.
+  /// `loop` is the client's. misconfigured: no URL, a key that is no key, neither key nor tokens.
   static result<std::shared_ptr<account>> make(io::loop& loop, http::client& client, account_options options);
   account(const account&) = delete;
   account& operator=(const account&) = delete;

@@ -68,7 +68,7 @@ void run_commit(core_ptr core, memory::commit c, std::function<void(result<memor
 
 class document_store : public memory::store {
  public:
-  /// Loop and client must outlive the store.
+  /// Client and loop, the client's own, must outlive the store.
   static result<std::unique_ptr<document_store>> make(io::loop& loop, http::client& client,
                                                       store_options options);
   ~document_store() override;

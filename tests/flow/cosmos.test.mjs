@@ -55,6 +55,7 @@ test('with COSMOS_ENDPOINT and no Memory API the worker stores in Cosmos DB and 
 test('throttling, lost answers and an outage of the account cost time, not messages', async () => {
   await withCosmos(async (stack, account) => {
     await account.faults([
+      { kind: 'answer', status: 429, retry_after_ms: 1500, on: 'read', next: 4 }, // too long to be waited for in a call
       { kind: 'answer', status: 429, retry_after_ms: 20, on: 'create', next: 6 },
       { kind: 'lost-response', on: 'create', skip: 2, next: 4 },
       { kind: 'answer', status: 449, on: 'create', next: 3 },
@@ -65,9 +66,9 @@ test('throttling, lost answers and an outage of the account cost time, not messa
     await stack.storedOnceEach(chats);
     assert.ok(await stack.metric('memory_worker_cosmos_retries_total') > 0);
     await account.faults([{ kind: 'answer', status: 503 }]);
-    const late = Array.from({ length: 3 }, (_, n) => conversation(100 + n, { user: `late-${n}` }));
+    const late = Array.from({ length: 8 }, (_, n) => conversation(100 + n, { user: `late-${n}` }));
     await stack.publish(late);
-    await stack.notReady('memory-store');
+    await stack.notReady('memory');
     await account.faults([]);
     await stack.storedOnceEach([...chats, ...late]);
   });
@@ -75,7 +76,8 @@ test('throttling, lost answers and an outage of the account cost time, not messa
 
 test('a worker killed again and again leaves one summary and each fact once in Cosmos DB', async () => {
   await withCosmos(async (stack) => {
-    const chats = Array.from({ length: 10 }, (_, n) => conversation(n, { user: `user-${n % 2}` }));
+    const chats = Array.from({ length: 12 }, (_, n) => conversation(n, { user: `user-${n % 2}` }));
+    await stack.llmFaults([], { latency_median_ms: 100 });
     await stack.publish(chats);
     for (let i = 0; i < 3; ++i) {
       const before = await stack.storedCount(chats);
@@ -84,7 +86,7 @@ test('a worker killed again and again leaves one summary and each fact once in C
       await stack.start_worker();
     }
     await stack.storedOnceEach(chats);
-  });
+  }, {}, { worker: ['--dispatcher.max-jobs=2'] });
 });
 
 test('memories deleted in Cosmos DB while a job is in flight stay deleted, what is said later is learned', async () => {
@@ -113,7 +115,7 @@ test('memories deleted in Cosmos DB while a job is in flight stay deleted, what 
 test('check tries the account and says what is wrong with it', async () => {
   await withCosmos(async (stack) => {
     const well = await stack.workerCommand('check');
-    assert.match(well.out, /ok {6}Memory store {2}http:\/\/127\.0\.0\.1:\d+\/ memory_db: conversations, user-memories/);
+    assert.match(well.out, /ok {6}Memory store http:\/\/127\.0\.0\.1:\d+\/ memory_db: conversations, user-memories/);
     assert.equal(well.code, 0);
   }, {}, { start: ['redis', 'bus', 'llm', 'api'] });
   await withCosmos(async (stack) => {
