@@ -146,3 +146,12 @@ bench_idle() {
     --argjson rss "$(rss_kb "$worker_pid")" '{cpu_percent: ($cpu / $s / 1e7 | . * 1000 | round / 1000), rss_mb: ($rss / 1024 | . * 10 | round / 10)}')
   parameters=$(jq -n --argjson seconds "$seconds" '{seconds: $seconds}')
 }
+
+bench_cosmos() {
+  local users=$((events / 10))
+  [ "$users" -gt 0 ] || users=1
+  figures=$(nice -n 5 "$bin/bench-cosmos" "$users" | jq 'map_values(map_values(. * 100 | round / 100))')
+  parameters=$(jq -n --argjson events "$((users * 10))" \
+    '{events_per_case: $events, rounds_per_conversation: 10, dimensions: 3072,
+      request_units: "a model of the stand-in (charge_of_read, charge_of_write), not what the service charges"}')
+}

@@ -8,7 +8,7 @@ find_programs() {
     "$root/deploy/local/build" release >"$data/logs/build.log" 2>&1 || { tail -n 30 "$data/logs/build.log" >&2 && return 1; }
     bin=$root/build/release/bin
   fi
-  for program in memory-worker memory-devstack bench-material bench-watch bench-floor; do
+  for program in memory-worker memory-devstack bench-material bench-watch bench-floor bench-cosmos; do
     [ -x "$bin/$program" ] || { say "bench: $bin has no $program" && return 1; }
   done
   PATH=$PATH:/usr/sbin

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "cmd/memory-api/sqlite_store.hpp"
+#include "cmd/memory-api/store.hpp"
 #include "protocol/http/server.hpp"
 
 namespace mw::api {
 
 struct call {
-  sqlite_store& store;
+  document_store& store;
   const http::server_request& request;
   const std::vector<std::string>& ids;  ///< what the path's placeholders held
   wall_time now;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cmd/memory-api/handlers.hpp"
 #include "cmd/memory-api/validate.hpp"
 #include "cmd/memory-api/version.hpp"
@@ -23,11 +25,27 @@ http::server_response problem_of(const failure& f) {
       return http::problem(400, "Bad Request", f.detail);
     case errc::conflict:
       return http::problem(412, "Precondition Failed", f.detail);
-    case errc::overloaded: {
+    case errc::too_large:
+      return http::problem(413, "Content Too Large", f.detail);
+    case errc::throttled: {
+      auto answer = http::problem(429, "Too Many Requests", f.detail);
+      answer.headers.emplace_back("Retry-After-Ms",
+                                  std::to_string(std::max<int64_t>(f.retry_after.count(), 50)));
+      return answer;
+    }
+    case errc::overloaded:
+    case errc::unreachable:
+    case errc::timed_out:
+    case errc::connection_lost: {
       auto answer = http::problem(503, "Service Unavailable", f.detail);
       answer.headers.emplace_back("Retry-After", "1");
       return answer;
     }
+    case errc::unauthorized:
+    case errc::forbidden:
+    case errc::not_found:
+    case errc::misconfigured:
+      return http::problem(502, "Bad Gateway", f.detail);
     default:
       return http::problem(500, "Internal Server Error", f.detail);
   }

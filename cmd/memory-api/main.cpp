@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cmd/memory-api/cosmos_store.hpp"
 #include "cmd/memory-api/log.hpp"
 #include "cmd/memory-api/options.hpp"
 #include "cmd/memory-api/service.hpp"
+#include "cmd/memory-api/sqlite_store.hpp"
 #include "cmd/memory-api/version.hpp"
 
 namespace {
@@ -49,10 +51,26 @@ int wait_for_stop(const sigset_t& stop) {
   return signal;
 }
 
+mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::options& o) {
+  using opened = std::unique_ptr<mw::api::document_store>;
+  if (o.store == mw::api::store_kind::sqlite) {
+    auto store = mw::api::sqlite_store::open(o.data);
+    return store ? mw::result<opened>{opened{std::move(*store)}} : store.error();
+  }
+  mw::cosmos::store_options c;
+  c.account.endpoint = o.cosmos.endpoint;
+  c.account.database = o.cosmos.database;
+  c.account.key = o.cosmos.key;
+  c.account.seed = static_cast<uint64_t>(getpid());
+  c.names = {o.cosmos.conversations, o.cosmos.user_memories};
+  auto store = mw::api::cosmos_store::open(std::move(c));
+  return store ? mw::result<opened>{opened{std::move(*store)}} : store.error();
+}
+
 int serve(const mw::api::options& o) {
   const mw::api::log log{o.level};
   const sigset_t stop = block_stop_signals();
-  auto store = mw::api::sqlite_store::open(o.data);
+  auto store = open_store(o);
   if (!store) return refuse(store.error());
   const mw::api::service service{**store, log, {o.token, o.cors_origins, now}};
   mw::http::server_options listen;
@@ -72,7 +90,10 @@ int serve(const mw::api::options& o) {
                 "anybody who reaches this address reads and deletes every memory: set MEMORY_API_TOKEN"}});
   const std::string port = std::to_string((*server)->port());
   log.write(mw::log_level::info, "started",
-            {{"port", port}, {"data", o.data}, {"auth", o.token.empty() ? "none" : "token"}});
+            {{"port", port},
+             {"store", o.store == mw::api::store_kind::cosmos ? "cosmos" : "sqlite"},
+             {"data", o.store == mw::api::store_kind::cosmos ? o.cosmos.endpoint : o.data},
+             {"auth", o.token.empty() ? "none" : "token"}});
   std::printf("{\"listening\":%s}\n", port.c_str());
   std::fflush(stdout);
   const int signal = wait_for_stop(stop);

@@ -57,15 +57,39 @@ status read_environment(options& o, const environment_fn& environment) {
   return ok;
 }
 
-status set_option(options& o, std::string_view name, const std::string& value, std::string& auth) {
+void read_cosmos(cosmos_access& c, const environment_fn& environment) {
+  const std::pair<const char*, std::string*> variables[] = {
+      {"COSMOS_ENDPOINT", &c.endpoint},
+      {"COSMOS_KEY", &c.key},
+      {"COSMOS_DATABASE_NAME", &c.database},
+      {"COSMOS_CONVERSATIONS_CONTAINER_NAME", &c.conversations},
+      {"COSMOS_USER_MEMORIES_CONTAINER_NAME", &c.user_memories},
+  };
+  for (const auto& [name, field] : variables)
+    if (auto value = environment(name); !value.empty()) *field = std::move(value);
+}
+
+/// What only the arguments say and the rest depends on.
+struct choices {
+  std::string auth;
+  std::string store;
+  bool data = false;
+};
+
+status set_option(options& o, std::string_view name, const std::string& value, choices& chosen) {
   if (name == "--bind") {
     o.bind = value;
   } else if (name == "--data") {
     o.data = value;
+    chosen.data = true;
+  } else if (name == "--store") {
+    if (value != "sqlite" && value != "cosmos")
+      return fail(errc::misconfigured, "--store is '" + value + "'; give sqlite or cosmos");
+    chosen.store = value;
   } else if (name == "--auth") {
     if (value != "none" && value != "token")
       return fail(errc::misconfigured, "--auth is '" + value + "'; give none or token");
-    auth = value;
+    chosen.auth = value;
   } else if (name == "--port") {
     const auto port = number_of<uint16_t>(name, value, 0, 65535);
     if (!port) return port.error();
@@ -81,7 +105,7 @@ status set_option(options& o, std::string_view name, const std::string& value, s
   return ok;
 }
 
-status read_arguments(options& o, const std::vector<std::string>& arguments, std::string& auth) {
+status read_arguments(options& o, const std::vector<std::string>& arguments, choices& chosen) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string name = arguments[i];
     if (name == "--help" || name == "-h") {
@@ -103,7 +127,7 @@ status read_arguments(options& o, const std::vector<std::string>& arguments, std
       return fail(errc::misconfigured, name.starts_with("--")
                                            ? name + " needs a value; see memory-api --help"
                                            : "unexpected argument '" + name + "'; see memory-api --help");
-    if (const auto set = set_option(o, name, *value, auth); !set) return set.error();
+    if (const auto set = set_option(o, name, *value, chosen); !set) return set.error();
   }
   return ok;
 }
@@ -112,12 +136,18 @@ status read_arguments(options& o, const std::vector<std::string>& arguments, std
 
 result<options> read_options(const std::vector<std::string>& arguments, const environment_fn& environment) {
   options o;
-  std::string auth;
+  choices chosen;
   if (const auto read = read_environment(o, environment); !read) return read.error();
-  if (const auto read = read_arguments(o, arguments, auth); !read) return read.error();
-  o.token = auth == "none" ? "" : environment("MEMORY_API_TOKEN");
-  if (auth == "token" && o.token.empty())
+  read_cosmos(o.cosmos, environment);
+  if (const auto read = read_arguments(o, arguments, chosen); !read) return read.error();
+  o.token = chosen.auth == "none" ? "" : environment("MEMORY_API_TOKEN");
+  if (chosen.auth == "token" && o.token.empty())
     return fail(errc::misconfigured, "--auth token needs the token in the environment: set MEMORY_API_TOKEN");
+  const bool by_environment = chosen.store.empty() && !chosen.data && !o.cosmos.endpoint.empty();
+  if (chosen.store == "cosmos" || by_environment) o.store = store_kind::cosmos;
+  if (o.store == store_kind::cosmos && o.cosmos.endpoint.empty())
+    return fail(errc::misconfigured,
+                "--store cosmos needs the account in the environment: set COSMOS_ENDPOINT");
   return o;
 }
 
@@ -130,6 +160,7 @@ std::string_view usage_text() {
 
   --port N        port to listen on, 0 picks a free one        (PORT, default 8003)
   --bind ADDRESS  address to listen on                         (default 127.0.0.1)
+  --store KIND    sqlite or cosmos       (default: cosmos if COSMOS_ENDPOINT is set and --data is not given)
   --data FILE     SQLite database, created where missing       (default ./memory.db)
   --auth MODE     none, or token: every request but /health needs "Authorization: Bearer TOKEN" with the
                   token of the environment variable MEMORY_API_TOKEN
@@ -140,6 +171,9 @@ std::string_view usage_text() {
 
 Environment: PORT, LOG_LEVEL (DEBUG, INFO, WARNING, ERROR; default INFO), MEMORY_API_TOKEN,
 CORS_ORIGINS (comma-separated origins that browsers may call from, default *; never with credentials).
+Cosmos DB: COSMOS_ENDPOINT, COSMOS_KEY (without it: Entra), COSMOS_DATABASE_NAME (memory),
+COSMOS_CONVERSATIONS_CONTAINER_NAME (conversations), COSMOS_USER_MEMORIES_CONTAINER_NAME (user-memories);
+both containers partitioned by /userId. Which store was taken is logged.
 
 Prints {"listening":PORT} on stdout when ready, logs JSON lines on stderr. SIGTERM or SIGINT stops it.
 Exit codes: 0 stopped, 78 it cannot work as configured.

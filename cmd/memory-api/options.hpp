@@ -12,7 +12,19 @@
 
 namespace mw::api {
 
+enum class store_kind : uint8_t { sqlite, cosmos };
+
+struct cosmos_access {
+  std::string endpoint;  ///< COSMOS_ENDPOINT
+  std::string key;       ///< COSMOS_KEY, a secret; empty: Entra
+  std::string database = "memory";
+  std::string conversations = "conversations";
+  std::string user_memories = "user-memories";
+};
+
 struct options {
+  store_kind store = store_kind::sqlite;
+  cosmos_access cosmos;
   std::string bind = "127.0.0.1";
   uint16_t port = 8003;
   std::string data = "./memory.db";

@@ -83,7 +83,7 @@ http::server_response with_allow(http::server_response r, const std::string& all
 
 }  // namespace
 
-service::service(sqlite_store& store, const log& out, service_options options)
+service::service(document_store& store, const log& out, service_options options)
     : store_(store), log_(out), options_(std::move(options)) {}
 
 bool service::authorized(const http::server_request& request) const {

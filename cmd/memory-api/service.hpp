@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cmd/memory-api/log.hpp"
-#include "cmd/memory-api/sqlite_store.hpp"
+#include "cmd/memory-api/store.hpp"
 #include "protocol/http/server.hpp"
 
 namespace mw::api {
@@ -22,7 +22,7 @@ struct service_options {
 class service {
  public:
   /// Both references outlive the service.
-  service(sqlite_store& store, const log& out, service_options options);
+  service(document_store& store, const log& out, service_options options);
   http::server_response handle(const http::server_request& request) const;
 
  private:
@@ -30,7 +30,7 @@ class service {
   http::server_response route(const http::server_request& request) const;
   void add_cors(const http::server_request& request, http::server_response& response) const;
 
-  sqlite_store& store_;
+  document_store& store_;
   const log& log_;
   service_options options_;
 };

@@ -4,41 +4,18 @@
 #include <cmath>
 #include <map>
 
+#include "cmd/memory-api/edits.hpp"
 #include "cmd/memory-api/rows.hpp"
 #include "cmd/memory-api/schema.hpp"
 #include "cmd/memory-api/search_text.hpp"
 #include "protocol/memory/documents_json.hpp"
 #include "protocol/memory/forget.hpp"
-#include "protocol/memory/items.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw::api {
 namespace {
 
 constexpr size_t max_idle_readers = 16;
-
-bool matches(std::string_view list, std::string_view etag) {
-  while (!list.empty()) {
-    const size_t comma = list.find(',');
-    auto tag = list.substr(0, comma);
-    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-    while (!tag.empty() && (tag.front() == ' ' || tag.front() == '\t')) tag.remove_prefix(1);
-    while (!tag.empty() && (tag.back() == ' ' || tag.back() == '\t')) tag.remove_suffix(1);
-    if (tag == etag) return true;
-  }
-  return false;
-}
-
-/// `etag` is empty where the document does not exist.
-status check(const precondition& p, std::string_view etag) {
-  if (!p.if_none_match.empty() && !etag.empty())
-    return fail(errc::conflict, "If-None-Match: * but the document exists");
-  if (p.if_match.empty()) return ok;
-  if (etag.empty()) return fail(errc::conflict, "If-Match: but there is no such document");
-  if (p.if_match != "*" && !matches(p.if_match, etag))
-    return fail(errc::conflict, "If-Match: the document is another one by now; read it again");
-  return ok;
-}
 
 memory::profile profile_of(connection& db, std::string_view user_id) {
   auto p = load_profile(db, user_id).value_or(memory::profile{});
@@ -228,18 +205,7 @@ result<written> sqlite_store::put_lists(std::string_view user_id, const list_upd
     auto user = profile_of(db, user_id);
     if (const auto met = api::check(p, user.etag); !met) return met.error();
     const bool created = user.etag.empty();
-    for (const auto& [in, items] : updates) {
-      auto& list = user.lists.at(static_cast<size_t>(in));
-      list.clear();
-      for (const auto& item : items)
-        if (memory::find_item(list, item) == list.size()) list.push_back(memory::clean_item(item));
-      std::erase_if(user.origins, [&, category = in](const memory::item_origin& o) {
-        return o.in == category && memory::find_item(list, o.item) == list.size();
-      });
-    }
-    user.last_operations.clear();
-    user.timestamp = user.last_updated = format_iso_time(now);
-    ++user.revision;
+    apply_lists(user, updates, now);
     return written{save_profile(db, user), created};
   });
 }
@@ -251,16 +217,7 @@ result<written> sqlite_store::put_summary(const memory::record& summary, const p
     delete_records_below(db, summary.user_id, epoch);
     auto stored = load_record(db, summary.user_id, summary.session_id);
     if (const auto met = api::check(p, stored ? stored->etag : std::string{}); !met) return met.error();
-    memory::record next = summary;
-    if (stored) {
-      next.through = stored->through;
-      next.skipped = stored->skipped;
-      next.model = stored->model;
-      next.used = stored->used;
-    }
-    next.epoch = static_cast<uint64_t>(epoch);
-    next.status = memory::record_status::ok;
-    next.timestamp = format_iso_time(now);
+    const auto next = merge_summary(summary, stored, static_cast<uint64_t>(epoch), now);
     return written{save_record(db, next), !stored};
   });
 }

@@ -13,64 +13,35 @@
 #include <vector>
 
 #include "cmd/memory-api/sqlite.hpp"
-#include "protocol/base/iso_time.hpp"
-#include "protocol/memory/store.hpp"
+#include "cmd/memory-api/store.hpp"
 
 namespace mw::api {
 
-/// If-Match / If-None-Match of a write; both empty: none. Not met: errc::conflict.
-struct precondition {
-  std::string if_match;       ///< "*", or a list of entity tags
-  std::string if_none_match;  ///< only "*"
-};
-
-struct written {
-  std::string etag;
-  bool created = false;
-};
-
-struct forgotten {
-  bool existed = false;  ///< there was something to forget
-};
-
-struct found_record {
-  memory::record doc;
-  double relevance = 0;  ///< (0, 1]
-};
-
-/// Whole new lists of the named categories.
-using list_updates = std::vector<std::pair<memory::category, std::vector<std::string>>>;
-
-class sqlite_store {
+class sqlite_store final : public document_store {
  public:
   /// errc::misconfigured names the file and the fix.
   static result<std::unique_ptr<sqlite_store>> open(const std::string& path);
 
-  /// The answer of GET /internal/context, as JSON.
-  result<std::string> read_context(std::string_view user_id, std::string_view session_id);
-  result<memory::commit_reply> write(const memory::commit& c, wall_time now);
-
-  result<std::optional<memory::profile>> read_profile(std::string_view user_id);
-  result<std::optional<memory::record>> read_record(std::string_view user_id, std::string_view session_id);
-  /// Newest first.
-  result<std::vector<memory::record>> list_records(std::string_view user_id, size_t limit, size_t offset);
-  /// Best first; records without a real summary are never found.
-  result<std::vector<found_record>> search(std::string_view user_id, std::string_view text, size_t limit);
-
+  result<std::string> read_context(std::string_view user_id, std::string_view session_id) override;
+  result<memory::commit_reply> write(const memory::commit& c, wall_time now) override;
+  result<std::optional<memory::profile>> read_profile(std::string_view user_id) override;
+  result<std::optional<memory::record>> read_record(std::string_view user_id,
+                                                    std::string_view session_id) override;
+  result<std::vector<memory::record>> list_records(std::string_view user_id, size_t limit,
+                                                   size_t offset) override;
+  result<std::vector<found_record>> search(std::string_view user_id, std::string_view text,
+                                           size_t limit) override;
   result<written> put_lists(std::string_view user_id, const list_updates& updates, const precondition& p,
-                            wall_time now);
-  /// Sets the summary fields; watermark, skipped spans and usage stay as they are.
-  result<written> put_summary(const memory::record& summary, const precondition& p, wall_time now);
-
-  /// Leave their mark whether or not there was anything: work in flight must not bring it back.
-  result<forgotten> forget_everything(std::string_view user_id, const precondition& p, wall_time now);
+                            wall_time now) override;
+  result<written> put_summary(const memory::record& summary, const precondition& p, wall_time now) override;
+  result<forgotten> forget_everything(std::string_view user_id, const precondition& p,
+                                      wall_time now) override;
   result<forgotten> forget_session(std::string_view user_id, std::string_view session_id,
-                                   const precondition& p, wall_time now);
+                                   const precondition& p, wall_time now) override;
   result<forgotten> forget_item(std::string_view user_id, memory::category in, std::string_view item,
-                                const precondition& p, wall_time now);
-
+                                const precondition& p, wall_time now) override;
   /// Whether the file can be read and a write lock be had.
-  status check();
+  status check() override;
 
  private:
   explicit sqlite_store(std::string path) : path_(std::move(path)) {}

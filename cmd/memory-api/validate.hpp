@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "cmd/memory-api/sqlite_store.hpp"
+#include "cmd/memory-api/store.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/http/server.hpp"
 

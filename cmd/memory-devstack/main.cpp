@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cmd/memory-devstack/bus/run.hpp"
+#include "cmd/memory-devstack/cosmos/run.hpp"
 #include "cmd/memory-devstack/llm/run.hpp"
 #include "cmd/memory-devstack/publish/run.hpp"
 
@@ -21,6 +22,7 @@ struct subcommand {
 constexpr subcommand subcommands[] = {
     {"bus", "an in-memory broker that speaks the Service Bus dialect of AMQP", mw::devstack::run_bus},
     {"llm", "an LLM endpoint that answers from rules, with fault knobs", mw::devstack::run_llm},
+    {"cosmos", "a strict Cosmos DB account in memory, with fault knobs", mw::devstack::run_cosmos},
     {"publish", "conversations into Redis and their events on the topic, as the chat application does it",
      mw::devstack::run_publish},
 };

@@ -8,6 +8,7 @@
 
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
+#include "cmd/memory-worker/memory_stores.hpp"
 
 namespace mw {
 namespace {
@@ -90,7 +91,7 @@ int check_dependencies(const config::loaded& c) {
         answers[checklist::redis]);
   print("LLM", s.llm_analyzer.endpoint, answers[checklist::llm]);
   if (outside.embed) print("Embeddings", s.llm_analyzer.embeddings_endpoint, answers[checklist::embeddings]);
-  print("Memory store", s.memory_writer.endpoint, answers[checklist::memory]);
+  print("Memory store", memory_place(s.memory_writer), answers[checklist::memory]);
   const bool all = std::all_of(answers.begin(), answers.end(), [](const status& a) { return a.has_value(); });
   return all ? 0 : 1;
 }

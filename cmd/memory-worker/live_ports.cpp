@@ -5,8 +5,8 @@
 
 #include <atomic>
 
+#include "cmd/memory-worker/memory_stores.hpp"
 #include "protocol/llm/endpoint.hpp"
-#include "protocol/memory_api/http_store.hpp"
 #include "protocol/observe/log.hpp"
 #include "protocol/redis/own_keys.hpp"
 #include "protocol/redis/session_source.hpp"
@@ -120,7 +120,7 @@ result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
 
 }  // namespace
 
-result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) {
+result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, observe::metrics* metrics) {
   std::unique_ptr<live_world> w{new live_world};
   w->settings_ = s;
   w->next_seed_ = static_cast<uint64_t>(getpid()) << 20;
@@ -137,12 +137,7 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
   http.ca_file = s.process.ca_file;
   w->http_ = std::make_unique<http::client>(w->loop_.get(), http);
   if (auto made = w->make_llm(s.llm_analyzer); !made) return made.error();
-  memory_api::http_store_options memory;
-  memory.endpoint = s.memory_writer.endpoint;
-  memory.token = s.memory_writer.token.value;
-  memory.connect_timeout = s.memory_writer.connect_timeout;
-  memory.total_timeout = s.memory_writer.request_timeout;
-  auto store = memory_api::http_store::make(*w->http_, std::move(memory));
+  auto store = make_store(s.memory_writer, w->loop_.get(), *w->http_, w->identity_, metrics);
   if (!store) return store.error();
   w->store_ = std::move(*store);
   return w;

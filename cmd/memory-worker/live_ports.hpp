@@ -1,6 +1,6 @@
-// The real outside world for the actors: Service Bus, Redis, LLM and Memory API, all on one I/O loop thread.
-// Made once by `run` and `check`. Errors at making are misconfigurations: one line each, naming the option
-// and the fix.
+// The real outside world for the actors: Service Bus, Redis, LLM and memory store, all on one I/O loop
+// thread. Made once by `run` and `check`. Errors at making are misconfigurations: one line each, naming the
+// option and the fix.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,15 @@
 #include "protocol/http/client.hpp"
 #include "protocol/io/loop.hpp"
 #include "protocol/llm/embedder.hpp"
+#include "protocol/observe/metrics.hpp"
 
 namespace mw {
 
 class live_world {
  public:
-  static result<std::unique_ptr<live_world>> make(const config::settings& s);
+  /// `metrics`, if given, outlives this object and counts what the memory store costs.
+  static result<std::unique_ptr<live_world>> make(const config::settings& s,
+                                                  observe::metrics* metrics = nullptr);
   /// Valid as long as this object. Connections made through it must be gone before it.
   ports outside();
   io::loop& loop() { return loop_.get(); }

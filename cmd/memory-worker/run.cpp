@@ -10,6 +10,7 @@
 #include "actors/supervisor.hpp"
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
+#include "cmd/memory-worker/memory_stores.hpp"
 
 namespace mw {
 namespace {
@@ -76,7 +77,7 @@ void log_start(const config::loaded& c) {
       .field("subscription", s.receiver.subscription)
       .field("redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port))
       .field("llm", s.llm_analyzer.endpoint)
-      .field("memory", s.memory_writer.endpoint)
+      .field("memory", memory_place(s.memory_writer))
       .field("max_jobs", s.dispatcher.max_jobs)
       .field("quiet_ms", s.dispatcher.quiet)
       .field("bytes_in_flight", s.dispatcher.bytes_in_flight)
@@ -89,12 +90,12 @@ void log_start(const config::loaded& c) {
 int run_worker(const config::loaded& c) {
   signals on_signal;
   log_start(c);
-  auto world = live_world::make(c.values);
+  observe::metrics metrics{MW_VERSION};
+  auto world = live_world::make(c.values, &metrics);
   if (!world) {
     print_problems({world.error()});
     return config::exit_misconfigured;
   }
-  observe::metrics metrics{MW_VERSION};
   observe::status_board board{
       {c.values.process.service_name, c.values.process.node_name, MW_VERSION, observe::required_parts, {}}};
   auto shared = std::make_shared<services>(c.values, (*world)->outside(), metrics, board);

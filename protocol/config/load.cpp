@@ -167,18 +167,16 @@ void resolve_llm_endpoint(layers& all, loaded& out) {
     out.notes.push_back(fmt::format("{} overrides llm_analyzer.endpoint of {}", azure->place, plain->place));
 }
 
-void resolve_stores(layers& all, loaded& out, need what) {
+void resolve_stores(layers& all, loaded& out) {
   const auto* const api = all.find("memory_writer", "endpoint");
   const auto* const cosmos = all.find("memory_writer", "cosmos-endpoint");
   if (api != nullptr) {
     auto note = fmt::format("memory_writer.endpoint is taken from {}", api->place);
     if (cosmos != nullptr) note += fmt::format("; {} is not used", cosmos->place);
     out.notes.push_back(std::move(note));
-  } else if (cosmos != nullptr && what == need::everything) {
-    all.problem(
-        fmt::format("{}: memory_writer.cosmos-endpoint: writing to Cosmos DB directly is not supported in "
-                    "this version; set MEMORY_API_ENDPOINT",
-                    cosmos->place));
+  } else if (cosmos != nullptr) {
+    out.notes.push_back(fmt::format(
+        "memories go to Cosmos DB: memory_writer.cosmos-endpoint is taken from {}", cosmos->place));
   }
   const auto* const connection = all.find("receiver", "connection-string");
   const auto* const name = all.find("receiver", "namespace");
@@ -280,7 +278,7 @@ loaded load(const inputs& in, need what) {
   resolve_preset(all, out);
   resolve_llm_endpoint(all, out);
   resolve_embeddings(all, out);
-  resolve_stores(all, out, what);
+  resolve_stores(all, out);
   resolve_limits(all, out, in);
   if (out.values.dispatcher.quiet.count() > 0) check_order(all, out, "dispatcher", "quiet", "max-age");
   check_order(all, out, "supervisor", "backoff-min", "backoff-max");

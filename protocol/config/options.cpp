@@ -288,11 +288,14 @@ void add_memory_writer(std::vector<option>& t) {
   add(&s::endpoint, "endpoint",
       {.type = option_type::url,
        .env = {"MEMORY_API_ENDPOINT"},
-       .required = "the Memory API endpoint",
+       .required = "the Memory API endpoint, or COSMOS_ENDPOINT for Cosmos DB",
        .doc = "Base URL of the Memory API, as http://memory-api:8003. Wins over cosmos-endpoint."});
   add(&s::token, "token", {.env = {"MEMORY_API_TOKEN"}, .doc = "Bearer token for the Memory API."});
   add(&s::request_timeout, "request-timeout",
-      {.min = 100, .max = 5 * minutes, .reloadable = true, .doc = "Limit of one request."});
+      {.min = 100,
+       .max = 5 * minutes,
+       .reloadable = true,
+       .doc = "Limit of one request; over Cosmos DB of a whole read or commit."});
   add(&s::connect_timeout, "connect-timeout",
       {.min = 100, .max = 2 * minutes, .doc = "Limit of connecting."});
   add(&s::mailbox_limit, "mailbox-limit",
@@ -303,15 +306,16 @@ void add_memory_writer(std::vector<option>& t) {
   add(&s::cosmos_endpoint, "cosmos-endpoint",
       {.type = option_type::url,
        .env = {"COSMOS_ENDPOINT"},
-       .doc = "Cosmos DB account. Writing to it directly is not supported in this version: set endpoint."});
-  add(&s::cosmos_database, "cosmos-database",
-      {.env = {"COSMOS_DATABASE_NAME"}, .doc = "Database (kept, not used in this version)."});
+       .doc =
+           "Cosmos DB account, as https://ACCOUNT.documents.azure.com:443/. Used when endpoint is not set."});
+  add(&s::cosmos_key, "cosmos-key", {.env = {"COSMOS_KEY"}, .doc = "Key of the account; without it: Entra."});
+  add(&s::cosmos_database, "cosmos-database", {.env = {"COSMOS_DATABASE_NAME"}, .doc = "Database."});
   add(&s::cosmos_conversations, "cosmos-conversations",
       {.env = {"COSMOS_CONTAINER_NAME_CONVERSATIONS"},
-       .doc = "Container of the records (kept, not used in this version)."});
+       .doc = "Container of the records, partitioned by /userId."});
   add(&s::cosmos_user_memories, "cosmos-user-memories",
       {.env = {"COSMOS_CONTAINER_NAME_USER_MEMORIES"},
-       .doc = "Container of the profiles (kept, not used in this version)."});
+       .doc = "Container of the profiles, partitioned by /userId."});
   add_restart(add, &s::restart);
 }
 

@@ -107,6 +107,7 @@ struct memory_writer_settings {
   milliseconds connect_timeout{3'000};
   uint32_t mailbox_limit = 64;
   std::string cosmos_endpoint;
+  secret cosmos_key;  ///< empty: Entra
   std::string cosmos_database = "memory_db";
   std::string cosmos_conversations = "conversations";
   std::string cosmos_user_memories = "user-memories";

@@ -132,6 +132,13 @@ struct metrics : private metric_registry {
   // --- dependencies and the process itself
   labelled<Gauge> breaker = gauges("memory_worker_breaker_state", "0 closed, 1 probing, 2 open.",
                                    "dependency", {"redis", "llm", "memory-store"});
+  labelled<Counter> cosmos_request_units =
+      counters("memory_worker_cosmos_request_units_total", "Request units Cosmos DB charged, by operation.",
+               "operation", {});
+  labelled<Counter> cosmos_requests =
+      counters("memory_worker_cosmos_requests_total", "Answers of Cosmos DB, by operation.", "operation", {});
+  labelled<Counter> cosmos_retries = counters("memory_worker_cosmos_retries_total",
+                                              "Requests asked again within a call, by cause.", "cause", {});
   labelled<Counter> actor_restarts =
       counters("memory_worker_actor_restarts_total", "Restarts by the supervisor, by actor.", "actor",
                {"receiver", "dispatcher", "session_loader", "llm_analyzer", "memory_writer", "admin"});

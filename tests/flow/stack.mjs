@@ -59,7 +59,8 @@ async function expectJson(url, method, body) {
 
 /**
  * Runs `body` against a fresh set of processes.
- * @param options {bus, llm, worker: more arguments, env: more environment of the worker, start: which are started
+ * @param options {bus, llm, worker: more arguments, env: more environment of the worker, api: other arguments of the
+ *   Memory API, apiEnv: its environment, start: which are started
  *   (default all), onEnd: 'drain' (default: the worker must end with 0 at SIGTERM) or 'kill'}
  */
 export async function withStack(options, body) {
@@ -134,7 +135,8 @@ export class Stack {
   }
 
   async start_api() {
-    this.api.spawn([path.join(bin, 'memory-api'), '--port', `${this.apiPort}`, '--data', 'memory.db']);
+    this.api.options.env = environment(this.options.apiEnv);
+    this.api.spawn([path.join(bin, 'memory-api'), '--port', `${this.apiPort}`, ...(this.options.api ?? ['--data', 'memory.db'])]);
     await this.api.listening();
   }
 

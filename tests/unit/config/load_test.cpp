@@ -85,8 +85,8 @@ TEST_CASE("what run needs and doesn't have is one line each, with the ways to se
         "llm_analyzer.endpoint is not set: the LLM endpoint; set AZURE_AI_CHAT_ENDPOINT, or endpoint = "
         "\"...\" in "
         "[llm_analyzer] of memory-worker.conf\n"
-        "memory_writer.endpoint is not set: the Memory API endpoint; set MEMORY_API_ENDPOINT, or endpoint = "
-        "\"...\" in [memory_writer] of memory-worker.conf");
+        "memory_writer.endpoint is not set: the Memory API endpoint, or COSMOS_ENDPOINT for Cosmos DB; set "
+        "MEMORY_API_ENDPOINT, or endpoint = \"...\" in [memory_writer] of memory-worker.conf");
   CHECK(scene{}.problems(need::nothing).empty());
 }
 
@@ -266,17 +266,23 @@ TEST_CASE(
   CHECK(scene{}.four().env("AZURE_OPENAI_ENDPOINT", "https://n").problems().empty());
 }
 
-TEST_CASE("an Azure endpoint without deployment, or Cosmos without a Memory API, is one clear line") {
+TEST_CASE(
+    "an Azure endpoint without deployment is one clear line; the Memory API wins over Cosmos DB, which does "
+    "alone") {
   scene s;
   s.env("SERVICEBUS_CONNECTION_STRING", "Endpoint=sb://x/").env("REDIS_HOST", "r");
   s.env("AZURE_OPENAI_ENDPOINT", "https://n.openai.azure.com")
-      .env("COSMOS_ENDPOINT", "https://a.documents.azure.com:443/");
+      .env("COSMOS_ENDPOINT", "https://a.documents.azure.com:443/")
+      .env("COSMOS_KEY", "c2VjcmV0");
   CHECK(s.problems() ==
         "AZURE_OPENAI_ENDPOINT: llm_analyzer.azure-endpoint: no deployment is named; set "
-        "AZURE_OPENAI_DEPLOYMENT_NAME, or use AZURE_AI_CHAT_ENDPOINT\n"
-        "COSMOS_ENDPOINT: memory_writer.cosmos-endpoint: writing to Cosmos DB directly is not supported in "
-        "this "
-        "version; set MEMORY_API_ENDPOINT");
+        "AZURE_OPENAI_DEPLOYMENT_NAME, or use AZURE_AI_CHAT_ENDPOINT");
+  const auto alone = s.env("AZURE_OPENAI_DEPLOYMENT_NAME", "gpt-4").run();
+  CHECK(alone.problems.empty());
+  CHECK(alone.values.memory_writer.cosmos_endpoint == "https://a.documents.azure.com:443/");
+  CHECK(alone.values.memory_writer.cosmos_key.value == "c2VjcmV0");
+  CHECK(has(alone.notes,
+            "memories go to Cosmos DB: memory_writer.cosmos-endpoint is taken from COSMOS_ENDPOINT"));
   const auto l = scene{}.four().env("COSMOS_ENDPOINT", "https://c").run();
   CHECK(l.problems.empty());
   CHECK(

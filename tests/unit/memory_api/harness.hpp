@@ -6,6 +6,7 @@
 #include <future>
 
 #include "cmd/memory-api/service.hpp"
+#include "cmd/memory-api/sqlite_store.hpp"
 #include "protocol/http/client.hpp"
 #include "protocol/http/server.hpp"
 #include "protocol/memory_api/http_store.hpp"

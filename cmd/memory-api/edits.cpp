@@ -1,0 +1,62 @@
+#include "cmd/memory-api/edits.hpp"
+
+#include "protocol/memory/items.hpp"
+
+namespace mw::api {
+namespace {
+
+bool matches(std::string_view list, std::string_view etag) {
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    auto tag = list.substr(0, comma);
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+    while (!tag.empty() && (tag.front() == ' ' || tag.front() == '\t')) tag.remove_prefix(1);
+    while (!tag.empty() && (tag.back() == ' ' || tag.back() == '\t')) tag.remove_suffix(1);
+    if (tag == etag) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+status check(const precondition& p, std::string_view etag) {
+  if (!p.if_none_match.empty() && !etag.empty())
+    return fail(errc::conflict, "If-None-Match: * but the document exists");
+  if (p.if_match.empty()) return ok;
+  if (etag.empty()) return fail(errc::conflict, "If-Match: but there is no such document");
+  if (p.if_match != "*" && !matches(p.if_match, etag))
+    return fail(errc::conflict, "If-Match: the document is another one by now; read it again");
+  return ok;
+}
+
+void apply_lists(memory::profile& user, const list_updates& updates, wall_time now) {
+  for (const auto& [in, items] : updates) {
+    auto& list = user.lists.at(static_cast<size_t>(in));
+    list.clear();
+    for (const auto& item : items)
+      if (memory::find_item(list, item) == list.size()) list.push_back(memory::clean_item(item));
+    std::erase_if(user.origins, [&, category = in](const memory::item_origin& o) {
+      return o.in == category && memory::find_item(list, o.item) == list.size();
+    });
+  }
+  user.last_operations.clear();
+  user.timestamp = user.last_updated = format_iso_time(now);
+  ++user.revision;
+}
+
+memory::record merge_summary(const memory::record& summary, const std::optional<memory::record>& stored,
+                             uint64_t epoch, wall_time now) {
+  memory::record next = summary;
+  if (stored) {
+    next.through = stored->through;
+    next.skipped = stored->skipped;
+    next.model = stored->model;
+    next.used = stored->used;
+  }
+  next.epoch = epoch;
+  next.status = memory::record_status::ok;
+  next.timestamp = format_iso_time(now);
+  return next;
+}
+
+}  // namespace mw::api

@@ -1,0 +1,21 @@
+// What the routes change in a document, as pure functions, and what If-Match means. Shared by the stores.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "cmd/memory-api/store.hpp"
+
+namespace mw::api {
+
+/// `etag` is empty where the document does not exist.
+status check(const precondition& p, std::string_view etag);
+
+/// Whole new lists; origins of items that are gone go too, and with them the undo material.
+void apply_lists(memory::profile& user, const list_updates& updates, wall_time now);
+
+/// The summary fields of `summary` over what is stored (absent: nullopt).
+memory::record merge_summary(const memory::record& summary, const std::optional<memory::record>& stored,
+                             uint64_t epoch, wall_time now);
+
+}  // namespace mw::api
