@@ -106,6 +106,10 @@ status transfer::prepare(queued_request q) {
     curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, http2_ && r.url.starts_with("https://") ? 1L : 0L);
     url_ = r.url;
   }
+  if (no_proxy_ != r.no_proxy) {
+    curl_easy_setopt(easy_, CURLOPT_NOPROXY, r.no_proxy ? "*" : nullptr);
+    no_proxy_ = r.no_proxy;
+  }
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
   curl_easy_setopt(easy_, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(r.max_response_bytes));
