@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cmd/memory-devstack/bus/run.hpp"
+#include "cmd/memory-devstack/entra/run.hpp"
 #include "cmd/memory-devstack/llm/run.hpp"
 #include "cmd/memory-devstack/publish/run.hpp"
 
@@ -20,6 +21,8 @@ struct subcommand {
 
 constexpr subcommand subcommands[] = {
     {"bus", "an in-memory broker that speaks the Service Bus dialect of AMQP", mw::devstack::run_bus},
+    {"entra", "Entra and the identity endpoints of machines: issues tokens, strictly",
+     mw::devstack::run_entra},
     {"llm", "an LLM endpoint that answers from rules, with fault knobs", mw::devstack::run_llm},
     {"publish", "conversations into Redis and their events on the topic, as the chat application does it",
      mw::devstack::run_publish},

@@ -39,8 +39,8 @@ const row& row_of(service what, std::string_view host) {
 
 /// Shell text that becomes a property of the resource: its id, or its resource group.
 std::string looked_up(std::string_view name, std::string_view type, std::string_view property) {
-  return fmt::format(R"("$(az resource list --name {} --resource-type {} --query [0].{} --output tsv)")", name,
-                     type, property);
+  return fmt::format(R"x("$(az resource list --name {} --resource-type {} --query [0].{} --output tsv)")x",
+                     name, type, property);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,7 +94,7 @@ int child::start(const std::vector<std::string>& arguments) {
     pid_ = -1;
     return error;
   }
-  pidfd_ = pidfd_open(pid_, 0);
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   return pidfd_ < 0 ? errno : 0;
 }
 
