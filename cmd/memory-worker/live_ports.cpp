@@ -109,11 +109,7 @@ class redis_port final : public session_port, public std::enable_shared_from_thi
 };
 
 result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
-  if (s.connection_string.empty())
-    return fail(
-        dependency::bus, errc::misconfigured,
-        "receiver.connection-string (SERVICEBUS_CONNECTION_STRING) is missing: this version signs in with a "
-        "shared access key only");
+  if (s.connection_string.empty()) return azure::parse_namespace(s.fully_qualified_namespace, s.port);
   return azure::parse_connection_string(s.connection_string.value);
 }
 
@@ -134,6 +130,9 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
   http.max_connections_per_host = static_cast<long>(std::max(64U, s.dispatcher.max_jobs + 8));
   http.max_connections = http.max_connections_per_host * 3;
   w->http_ = std::make_unique<http::client>(w->loop_.get(), http);
+  w->identity_ = make_identity(w->loop_.get(), *w->http_, s.azure, w->next_seed_);
+  if (s.receiver.connection_string.empty())
+    w->entra_uses_.push_back({azure::service::service_bus, azure::service_bus_scope, w->bus_.host});
   llm::analyst_options llm;
   llm.endpoint = s.llm_analyzer.endpoint;
   llm.api_key = s.llm_analyzer.api_key.value;
@@ -170,6 +169,10 @@ std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
   o.operation_timeout = s.operation_timeout;
   o.idle_timeout = s.idle_timeout;
   o.seed = next_seed_++;
+  if (settings_.receiver.connection_string.empty()) {
+    sign_in_with(identity_, o);
+    return std::make_unique<amqp_port>(loop_.get(), std::move(o), std::move(l));
+  }
   o.token_for = [bus = bus_](const std::string& audience,
                              std::function<void(result<amqp::link_options::token>)> done) {
     const auto expires = std::chrono::system_clock::now() + sas_token_life;

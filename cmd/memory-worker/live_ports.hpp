@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "actors/ports.hpp"
+#include "cmd/memory-worker/entra.hpp"
+#include "protocol/azure/roles.hpp"
 #include "protocol/azure/sas.hpp"
 #include "protocol/config/settings.hpp"
 #include "protocol/http/client.hpp"
@@ -13,12 +15,21 @@
 
 namespace mw {
 
+/// A dependency that is signed in to with Entra, for `check`.
+struct entra_use {
+  azure::service what{};
+  std::string scope;
+  std::string host;
+};
+
 class live_world {
  public:
   static result<std::unique_ptr<live_world>> make(const config::settings& s);
   /// Valid as long as this object. Connections made through it must be gone before it.
   ports outside();
   io::loop& loop() { return loop_.get(); }
+  azure::identity& identity() { return *identity_; }
+  const std::vector<entra_use>& entra_uses() const { return entra_uses_; }
 
  private:
   live_world() = default;
@@ -31,6 +42,9 @@ class live_world {
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;
   std::unique_ptr<http::client> http_;
+  /// The Entra identity of the process: what has no key, password or connection string signs in with it.
+  std::shared_ptr<azure::identity> identity_;
+  std::vector<entra_use> entra_uses_;
   std::unique_ptr<llm::analyst> analyst_;
   std::unique_ptr<memory::store> store_;
 };

@@ -37,6 +37,9 @@ struct link_options {
     std::chrono::system_clock::time_point expires;
   };
   std::function<void(const std::string& audience, std::function<void(result<token>)>)> token_for;
+  /// The broker refused us as unauthorised (put-token, attach, or the end of the link); on the loop thread.
+  /// May be empty.
+  std::function<void()> token_refused;
   std::string container_id;
   std::chrono::milliseconds lock_duration{
       60'000};  ///< configured; the header's locked-until only when plausible

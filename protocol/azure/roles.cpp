@@ -45,7 +45,7 @@ std::string looked_up(std::string_view name, std::string_view type, std::string_
 
 }  // namespace
 
-role_hint role_for(service what, std::string_view host, std::string_view object_id) {
+role_hint role_for(service what, std::string_view host, std::string_view object_id, bool person) {
   host = host_of(host);
   const row& r = row_of(what, host);
   // A shell runs this line: only what a resource's name or an object id may consist of gets into it.
@@ -76,14 +76,22 @@ role_hint role_for(service what, std::string_view host, std::string_view object_
                           "memory-worker --access-policy-name {} --object-id {}",
                           name, group, r.role, who)};
     default:
-      return {std::string{r.role},
-              fmt::format("az role assignment create --assignee-object-id {} --assignee-principal-type "
-                          "ServicePrincipal --role \"{}\" --scope {}",
-                          who, r.role,
-                          what == service::app_insights
-                              ? std::string{"RESOURCE_ID_OF_THE_APPLICATION_INSIGHTS_COMPONENT"}
-                              : looked_up(name, r.resource_type, "id"))};
+      return {
+          std::string{r.role},
+          fmt::format("az role assignment create --assignee-object-id {} --assignee-principal-type {} --role "
+                      "\"{}\" --scope {}",
+                      who, person ? "User" : "ServicePrincipal", r.role,
+                      what == service::app_insights
+                          ? std::string{"RESOURCE_ID_OF_THE_APPLICATION_INSIGHTS_COMPONENT"}
+                          : looked_up(name, r.resource_type, "id"))};
   }
+}
+
+bool lacks_role(service what, const failure& why) {
+  if (why.code == errc::forbidden) return true;
+  if (why.code != errc::unauthorized) return false;
+  // The bus says `unauthorized` for a bad token too; a missing role it words as missing claims.
+  return what != service::service_bus || why.detail.find("claim(s) are required") != std::string::npos;
 }
 
 }  // namespace mw::azure

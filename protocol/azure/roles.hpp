@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/errors.hpp"
+
 namespace mw::azure {
 
 enum class service : uint8_t { service_bus, redis, llm, cosmos, app_insights };
@@ -18,7 +20,11 @@ struct role_hint {
 };
 
 /// `host` is the service's endpoint: a host name, "host:port" or a URL. `object_id`: the `oid` claim of the
-/// refused token; where it is empty the command holds a placeholder to fill in.
-role_hint role_for(service what, std::string_view host, std::string_view object_id);
+/// refused token; where it is empty the command holds a placeholder to fill in. `person`: the identity is a
+/// user (Azure CLI).
+role_hint role_for(service what, std::string_view host, std::string_view object_id, bool person = false);
+
+/// Whether the service knew the token and refused what it may do; not a token that is wrong itself.
+bool lacks_role(service what, const failure& why);
 
 }  // namespace mw::azure

@@ -181,6 +181,20 @@ TEST_CASE("roles: the printed line grants the role on that very resource") {
   CHECK(role_for(service::app_insights, "", "x").role == "Monitoring Metrics Publisher");
 }
 
+TEST_CASE("roles: a missing role is told from a bad token") {
+  const auto missing =
+      fail(dependency::bus, errc::unauthorized,
+           "link to t ended by the broker: amqp:unauthorized-access: Unauthorized access. 'Listen' "
+           "claim(s) are required to perform this operation.");
+  CHECK(lacks_role(service::service_bus, missing));
+  CHECK_FALSE(lacks_role(service::service_bus, fail(errc::unauthorized, "ExpiredToken")));
+  CHECK(lacks_role(service::cosmos, fail(errc::forbidden, "")));
+  CHECK(lacks_role(service::redis, fail(errc::unauthorized, "WRONGPASS")));
+  CHECK_FALSE(lacks_role(service::llm, fail(errc::unreachable, "")));
+  CHECK(role_for(service::llm, "ai.openai.azure.com", "x", true)
+            .command.find("--assignee-principal-type User ") != std::string::npos);
+}
+
 TEST_CASE("roles: nothing of a name or an id reaches the shell but letters, digits and hyphens") {
   const auto bus = role_for(service::service_bus, "$(reboot).servicebus.windows.net", "`id`");
   CHECK(bus.command.find("reboot") == std::string::npos);

@@ -31,7 +31,9 @@ response put(const std::string& name, const std::string& token, std::string_view
   e.begin_section(section_code::amqp_value).string(token);
   const auto r = parse_request(bytes);
   REQUIRE(r);
-  return put_token(*r, key, now, granted);
+  token_rules rules;
+  rules.sas_key = key;
+  return put_token(*r, rules, now, granted);
 }
 
 struct management_fixture {
@@ -84,7 +86,7 @@ TEST_CASE("put-token: an expired, foreign or shapeless token is refused") {
 }
 
 TEST_CASE("put-token: a grant covers the path and what lies under it, until it expires") {
-  const granted_paths granted{{"memories/subscriptions/worker", 100}};
+  const granted_paths granted{{"memories/subscriptions/worker", {100}}};
   CHECK(may_use(granted, "memories/Subscriptions/Worker/$management", 99));
   CHECK_FALSE(may_use(granted, "memories/Subscriptions/worker2", 99));
   CHECK_FALSE(may_use(granted, "memories", 99));
