@@ -102,7 +102,7 @@ void receiver_link::impl::on_grant(size_t grant_index, time expires, result<repl
   g.granted = true;
   g.expires = expires;
   // A signature that is past its end by our clock may be good by the broker's.
-  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left * 3 / 4, 250ms) : 1s);
+  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left / 2, 250ms) : 1s);
   if (stage_ != stage::authorising) return;
   for (const auto& each : grants_)
     if (!each.granted) return;

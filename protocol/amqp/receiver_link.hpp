@@ -29,7 +29,7 @@ struct link_options {
   std::string ca_file;  ///< empty: the system's
   std::string entity;   ///< topic/Subscriptions/name
   /// Makes the CBS token for an audience (the entity, and its $management node); called on the loop thread,
-  /// again when three quarters of the token's life are over. Type is `servicebus.windows.net:sastoken` or
+  /// again when half of the token's life is over. Type is `servicebus.windows.net:sastoken` or
   /// `jwt`. May call back later.
   struct token {
     std::string type;

@@ -69,7 +69,8 @@ std::string entra_service::issue(token_grant g, std::string audience, bool wrong
   std::string payload;
   json_writer w{payload};
   w.begin_object().field("aud", audience).field("iss", "https://sts.windows.net/" + options_.tenant + "/");
-  w.field("iat", now).field("nbf", now).field("exp", now + options_.token_life_s);
+  // The real rest of a life is never shorter than the expires_in that is told; our clock has whole seconds.
+  w.field("iat", now).field("nbf", now).field("exp", now + options_.token_life_s + 1);
   w.field("appid", options_.client_id).field("oid", options_.object_id).field("sub", options_.object_id);
   w.field("tid", options_.tenant)
       .field("ver", "1.0")
