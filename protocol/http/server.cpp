@@ -124,34 +124,29 @@ status server::impl::start() {
   std::call_once(once, [] { mg_init_library(MG_FEATURES_DEFAULT); });
   const bool v6 = options_.bind.find(':') != std::string::npos;
   const std::string address = (v6 ? "[" + options_.bind + "]" : options_.bind);
-  const bool tls = !options_.tls_pem.empty();
-  static std::once_flag once_tls;  // it loads the TLS library, which the plain server does without
-  if (tls) std::call_once(once_tls, [] { mg_init_library(MG_FEATURES_TLS); });
-  const std::string listen = address + ":" + std::to_string(options_.port) + (tls ? "s" : "");
+  const std::string listen = address + ":" + std::to_string(options_.port);
   const std::string threads = std::to_string(std::max(1u, options_.threads));
   const std::string keep_alive = std::to_string(options_.keep_alive.count());
   const std::string timeout = std::to_string(options_.request_timeout.count());
-  std::vector<const char*> config{"listening_ports",
-                                  listen.c_str(),
-                                  "num_threads",
-                                  threads.c_str(),
-                                  "tcp_nodelay",
-                                  "1",
-                                  "enable_keep_alive",
-                                  "yes",
-                                  "decode_url",
-                                  "no",
-                                  "keep_alive_timeout_ms",
-                                  keep_alive.c_str(),
-                                  "request_timeout_ms",
-                                  timeout.c_str(),
-                                  "listen_backlog",
-                                  "512",
-                                  "connection_queue",
-                                  "512"};
-  if (tls)
-    config.insert(config.end(), {"ssl_certificate", options_.tls_pem.c_str(), "ssl_protocol_version", "4"});
-  config.push_back(nullptr);
+  const std::array<const char*, 19> config{"listening_ports",
+                                           listen.c_str(),
+                                           "num_threads",
+                                           threads.c_str(),
+                                           "tcp_nodelay",
+                                           "1",
+                                           "enable_keep_alive",
+                                           "yes",
+                                           "decode_url",
+                                           "no",
+                                           "keep_alive_timeout_ms",
+                                           keep_alive.c_str(),
+                                           "request_timeout_ms",
+                                           timeout.c_str(),
+                                           "listen_backlog",
+                                           "512",
+                                           "connection_queue",
+                                           "512",
+                                           nullptr};
   mg_callbacks callbacks{};
   callbacks.begin_request = &on_request;
   callbacks.http_error = &on_error;
@@ -162,7 +157,7 @@ status server::impl::start() {
     return 0;
   };
   callbacks.connection_closed = [](const mg_connection* c) { --of(c).connections_; };
-  mg_init_data init{&callbacks, this, config.data()};
+  mg_init_data init{&callbacks, this, const_cast<const char**>(config.data())};
   unsigned code = 0;
   std::array<char, 256> text{};
   mg_error_data error{&code, text.data(), text.size()};

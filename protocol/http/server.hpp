@@ -53,7 +53,6 @@ struct server_options {
   size_t max_body_bytes = 8u << 20;
   std::chrono::milliseconds keep_alive{30'000};       ///< an idle connection is closed after this
   std::chrono::milliseconds request_timeout{30'000};  ///< for a request to arrive and an answer to be taken
-  std::string tls_pem;  ///< certificate chain and key in one PEM file: HTTPS only; empty: HTTP
   /// Told the what() of an exception that left the handler, on the handler's thread; the client sees none of
   /// it.
   std::function<void(std::string_view)> on_handler_error;

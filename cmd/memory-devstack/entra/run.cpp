@@ -34,7 +34,6 @@ the real ones refuse, with their status codes and AADSTS errors.
   --federated-subject S     their subject
   --resource URI            a resource it knows beside Azure's own; may be repeated
   --token-life-s N          how long its tokens live (default 3600)
-  --tls-pem F               certificate and key in one PEM file: HTTPS instead of HTTP
 
 Faults: POST /_admin/faults {"clear":bool,"faults":[{"kind":K,"grant":G,"next":N,...}]}; GET shows the counters,
 DELETE removes them. Kinds: error {status}, throttle {retry_after_s}, hang {hang_ms}, bad_json, wrong_audience.
@@ -44,7 +43,6 @@ POST /_admin/settings {"client_secret"?,"token_life_s"?}. Counters: GET /_admin/
 
 struct command_line {
   uint16_t port = 0;
-  std::string tls_pem;
   bool help = false;
   entra_options entra;
 };
@@ -66,7 +64,6 @@ bool read_option(std::string_view name, const std::string& value, command_line& 
       {"--jwt-key", &o.entra.jwt_key},
       {"--federated-key", &o.entra.federated_key},
       {"--federated-subject", &o.entra.federated_subject},
-      {"--tls-pem", &o.tls_pem},
   };
   for (const auto& [known, field] : texts)
     if (name == known) {
@@ -124,7 +121,6 @@ int run_entra(std::span<const std::string> args) {
   http::server_options where;
   where.port = options->port;
   where.threads = server_threads;
-  where.tls_pem = options->tls_pem;
   auto server =
       http::server::start(where, [&service](const http::server_request& r) { return service.handle(r); });
   if (!server) {
