@@ -19,6 +19,9 @@ std::shared_ptr<azure::identity> make_identity(io::loop& loop, http::client& htt
         .field("effect", "the old token is used while it lives; tried again in the background")
         .failed(why);
   };
+  o.signed_in = [](const std::string& scope, const std::string& link) {
+    observe::log(log_level::info, "signed-in").field("scope", scope).field("identity", link);
+  };
   return azure::make_default_identity(m, client, std::move(managed), std::move(o));
 }
 

@@ -82,17 +82,18 @@ void identity::fetch(const std::string& scope) {
 
 void identity::take(const std::string& scope, chain_answer a) {
   scopes_[scope].fetching = false;
+  const std::string link = a.links.empty() ? std::string{} : a.links.back().link;
   {
     const std::lock_guard lock{mutex_};
     tokens_[scope].links = std::move(a.links);
   }
-  if (a.token) return granted(scope, std::move(*a.token));
+  if (a.token) return granted(scope, std::move(*a.token), link);
   failure why = a.token.error();
   why.detail = "no Entra token for " + scope + ": " + why.detail;
   failed(scope, why);
 }
 
-void identity::granted(const std::string& scope, grant g) {
+void identity::granted(const std::string& scope, grant g, const std::string& link) {
   const time now = options_.now();
   access_token token{g.token, std::chrono::system_clock::now() + g.life, jwt_text(g.token, "oid")};
   {
@@ -107,6 +108,7 @@ void identity::granted(const std::string& scope, grant g) {
   s.failures = 0;
   s.last.reset();
   s.not_before = {};
+  if (!std::exchange(s.signed_in, true) && options_.signed_in) options_.signed_in(scope, link);
   plan(scope, refresh_delay(g.life, g.refresh_in, random()));
   answer_all(s, token);
 }
@@ -123,6 +125,7 @@ void identity::failed(const std::string& scope, const failure& why) {
     return answer_all(s, *old);
   }
   s.last = why;
+  s.signed_in = false;
   s.not_before = now + pause_after(s.failures, why, random());
   answer_all(s, why);
 }

@@ -21,6 +21,8 @@ struct identity_options {
   /// A background refresh failed for the first time in a row; the old token still lives. On the loop's
   /// thread.
   std::function<void(const std::string& scope, const failure&)> refresh_failed;
+  /// A scope got its first token, or its first after trouble. On the loop's thread.
+  std::function<void(const std::string& scope, const std::string& link)> signed_in;
   std::function<io::clock::time_point()> now = [] { return io::clock::now(); };
 };
 
@@ -57,6 +59,7 @@ class identity final : public token_source, public std::enable_shared_from_this<
     unsigned failures = 0;  ///< in a row
     std::optional<failure> last;
     time not_before{};
+    bool signed_in = false;
   };
 
   std::optional<access_token> usable(const std::string& scope) const;
@@ -65,7 +68,7 @@ class identity final : public token_source, public std::enable_shared_from_this<
   void plan(const std::string& scope, io::clock::duration delay);
   void fetch(const std::string& scope);
   void take(const std::string& scope, chain_answer a);
-  void granted(const std::string& scope, grant g);
+  void granted(const std::string& scope, grant g, const std::string& link);
   void failed(const std::string& scope, const failure& why);
   void answer_all(scope_state& s, const result<access_token>& r);
   double random() { return std::uniform_real_distribution<double>{0, 1}(random_); }

@@ -27,6 +27,7 @@ test('tokens that live 5 s: renewed on the live link under a run of messages, no
     assert.equal((await stack.subscription()).totals.delivered, chats.length, 'nothing was delivered twice');
     assert.equal((await stack.llmStats()).messages.max_times, 1, 'nothing was paid for twice');
     assert.ok(await entra.requests() <= bus.tokensAccepted, 'tokens are shared and cached');
+    assert.deepEqual(stack.worker.events('signed-in').map((e) => e.identity), ['environment']);
     assert.doesNotMatch(stack.worker.log, new RegExp(IDENTITY.secret));
   });
 });

@@ -53,6 +53,7 @@ struct fixture {
   std::shared_ptr<scripted> link = std::make_shared<scripted>();
   std::atomic<int64_t> clock_ms{0};
   std::atomic<int> refresh_failures{0};
+  std::atomic<int> sign_ins{0};
   std::shared_ptr<identity> it;
 
   explicit fixture(milliseconds wait_limit = 10s) {
@@ -60,6 +61,9 @@ struct fixture {
     o.wait_limit = wait_limit;
     o.now = [this] { return io::clock::time_point{std::chrono::milliseconds{1'000'000 + clock_ms.load()}}; };
     o.refresh_failed = [this](const std::string&, const failure&) { ++refresh_failures; };
+    o.signed_in = [this](const std::string&, const std::string& from) {
+      if (from == "scripted") ++sign_ins;
+    };
     it = std::make_shared<identity>(
         thread.get(), std::make_shared<credential_chain>(std::vector<std::shared_ptr<credential>>{link}), o);
   }
@@ -126,6 +130,7 @@ TEST_CASE("identity: a token is refreshed in the background; meanwhile the old o
   f.grant_token("new", 1h);
   auto after = f.ask();
   CHECK(fixture::await(after)->value == "new");
+  CHECK(f.sign_ins == 1);
 }
 
 TEST_CASE(
