@@ -8,6 +8,7 @@
 
 #include "cmd/memory-devstack/bus/run.hpp"
 #include "cmd/memory-devstack/cosmos/run.hpp"
+#include "cmd/memory-devstack/entra/run.hpp"
 #include "cmd/memory-devstack/llm/run.hpp"
 #include "cmd/memory-devstack/publish/run.hpp"
 
@@ -21,6 +22,8 @@ struct subcommand {
 
 constexpr subcommand subcommands[] = {
     {"bus", "an in-memory broker that speaks the Service Bus dialect of AMQP", mw::devstack::run_bus},
+    {"entra", "Entra and the identity endpoints of machines: issues tokens, strictly",
+     mw::devstack::run_entra},
     {"llm", "an LLM endpoint that answers from rules, with fault knobs", mw::devstack::run_llm},
     {"cosmos", "a strict Cosmos DB account in memory, with fault knobs", mw::devstack::run_cosmos},
     {"publish", "conversations into Redis and their events on the topic, as the chat application does it",

@@ -1,9 +1,11 @@
 // `memory-worker check`: tries every dependency once, in parallel, and says in words what is wrong.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <cstdio>
+#include <map>
 #include <mutex>
 
 #include "cmd/memory-worker/commands.hpp"
@@ -13,10 +15,14 @@
 namespace mw {
 namespace {
 
-/// Answers of the probes, collected from the I/O thread.
+constexpr std::chrono::seconds token_patience{35};  // somewhat longer than the identity's own limit
+
+/// Answers of the probes and of the identity for each scope, collected from the I/O thread.
 class checklist {
  public:
   enum item : uint8_t { bus, redis, llm, memory, embeddings, count };
+  using answers = std::array<status, count>;
+  using tokens = std::map<std::string, result<azure::access_token>>;
 
   void tell(item i, status s) {
     const std::lock_guard lock{mutex_};
@@ -25,8 +31,13 @@ class checklist {
     slot = std::move(s);
     changed_.notify_all();
   }
+  void tell(const std::string& scope, result<azure::access_token> token) {
+    const std::lock_guard lock{mutex_};
+    tokens_.emplace(scope, std::move(token));
+    changed_.notify_all();
+  }
   /// Waits until all have answered; what has not by then is timed_out.
-  std::array<status, count> wait(std::chrono::milliseconds limit) {
+  answers wait(std::chrono::milliseconds limit) {
     std::unique_lock lock{mutex_};
     changed_.wait_for(lock, limit, [this] {
       return std::all_of(answers_.begin(), answers_.end(), [](const auto& a) { return a.has_value(); });
@@ -36,33 +47,99 @@ class checklist {
     };
     return {answer(bus), answer(redis), answer(llm), answer(memory), answer(embeddings)};
   }
+  tokens wait_tokens(size_t scopes) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, token_patience, [&] { return tokens_.size() >= scopes; });
+    return tokens_;
+  }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::array<std::optional<status>, count> answers_;
+  tokens tokens_;
 };
 
-void print(std::string_view what, const std::string& where, const status& s) {
-  if (s) {
-    fmt::print("ok      {:<12} {}\n", what, where);
-  } else {
+std::string used_link(const std::vector<azure::link_report>& links) {
+  const auto used = std::find_if(links.begin(), links.end(), [](const auto& l) { return l.used; });
+  return used == links.end() ? std::string{} : used->link;
+}
+
+class report {
+ public:
+  report(live_world& world, checklist::tokens tokens) : world_(world), tokens_(std::move(tokens)) {}
+
+  /// Which link of the credential chain gave the token, or why each did not.
+  void print_identity(const std::string& scope) const {
+    const auto links = world_.identity().report(scope);
+    if (const auto* token = token_of(scope)) {
+      const auto& oid = token->object_id;
+      return fmt::print("ok      {:<12} {}\n        token of: {}, object id {}\n", "Entra", scope,
+                        used_link(links), oid.empty() ? "not told" : oid);
+    }
+    fmt::print("FAILED  {:<12} {}\n", "Entra", scope);
+    for (const auto& l : links) fmt::print("        {}: {}\n", l.link, l.words);
+    if (links.empty()) fmt::print("        no link of the credential chain answered in time\n");
+  }
+
+  void print(std::string_view what, const std::string& where, azure::service which, const status& s) {
+    if (s) return fmt::print("ok      {:<12} {}\n", what, where);
+    well_ = false;
     fmt::print("FAILED  {:<12} {}\n        {}: {}\n", what, where, to_string(s.error().code),
                s.error().detail);
+    if (azure::lacks_role(which, s.error())) print_missing_role(which);
   }
+  bool well() const { return well_; }
+
+ private:
+  const azure::access_token* token_of(const std::string& scope) const {
+    const auto at = tokens_.find(scope);
+    return at == tokens_.end() || !at->second ? nullptr : &*at->second;
+  }
+
+  void print_missing_role(azure::service which) const {
+    for (const auto& use : world_.entra_uses()) {
+      const auto* token = token_of(use.scope);
+      if (use.what != which || token == nullptr) continue;
+      const bool person = used_link(world_.identity().report(use.scope)) == "Azure CLI";
+      const auto hint = azure::role_for(which, use.host, token->object_id, person);
+      return fmt::print(
+          "        The identity lacks the role \"{}\". Whoever may grant roles runs this, and waits up to "
+          "five "
+          "minutes:\n        {}\n",
+          hint.role, hint.command);
+    }
+  }
+
+  live_world& world_;
+  checklist::tokens tokens_;
+  bool well_ = true;
+};
+
+/// Every scope once.
+std::vector<std::string> scopes_of(const live_world& world) {
+  std::vector<std::string> scopes;
+  for (const auto& use : world.entra_uses())
+    if (std::find(scopes.begin(), scopes.end(), use.scope) == scopes.end()) scopes.push_back(use.scope);
+  return scopes;
 }
 
 }  // namespace
 
 int check_dependencies(const config::loaded& c) {
-  auto world = live_world::make(c.values);
-  if (!world) {
-    print_problems({world.error()});
+  auto made = live_world::make(c.values);
+  if (!made) {
+    print_problems({made.error()});
     return config::exit_misconfigured;
   }
+  live_world& world = **made;
   const auto& s = c.values;
   auto list = std::make_shared<checklist>();
-  const ports outside = (*world)->outside();
+  const auto scopes = scopes_of(world);
+  for (const auto& scope : scopes)
+    world.identity().get(scope,
+                         [list, scope](result<azure::access_token> t) { list->tell(scope, std::move(t)); });
+  const ports outside = world.outside();
   amqp::listener l;
   l.ready = [list] { list->tell(checklist::bus, ok); };
   l.delivery = [](const amqp::incoming&) {};
@@ -85,15 +162,18 @@ int check_dependencies(const config::loaded& c) {
     list->tell(checklist::embeddings, ok);
   }
   const auto answers = list->wait(s.receiver.operation_timeout + s.llm_analyzer.request_timeout);
-  print("Service Bus", fmt::format("{}/Subscriptions/{}", s.receiver.topic, s.receiver.subscription),
-        answers[checklist::bus]);
-  print("Redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port),
-        answers[checklist::redis]);
-  print("LLM", s.llm_analyzer.endpoint, answers[checklist::llm]);
-  if (outside.embed) print("Embeddings", s.llm_analyzer.embeddings_endpoint, answers[checklist::embeddings]);
-  print("Memory store", memory_place(s.memory_writer), answers[checklist::memory]);
-  const bool all = std::all_of(answers.begin(), answers.end(), [](const status& a) { return a.has_value(); });
-  return all ? 0 : 1;
+  report r{world, list->wait_tokens(scopes.size())};
+  for (const auto& scope : scopes) r.print_identity(scope);
+  using azure::service;
+  r.print("Service Bus", fmt::format("{}/Subscriptions/{}", s.receiver.topic, s.receiver.subscription),
+          service::service_bus, answers[checklist::bus]);
+  r.print("Redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port), service::redis,
+          answers[checklist::redis]);
+  r.print("LLM", s.llm_analyzer.endpoint, service::llm, answers[checklist::llm]);
+  if (outside.embed)
+    r.print("Embeddings", s.llm_analyzer.embeddings_endpoint, service::llm, answers[checklist::embeddings]);
+  r.print("Memory store", memory_place(s.memory_writer), service::cosmos, answers[checklist::memory]);
+  return r.well() ? 0 : 1;
 }
 
 }  // namespace mw

@@ -110,11 +110,7 @@ class redis_port final : public session_port, public std::enable_shared_from_thi
 };
 
 result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
-  if (s.connection_string.empty())
-    return fail(
-        dependency::bus, errc::misconfigured,
-        "receiver.connection-string (SERVICEBUS_CONNECTION_STRING) is missing: this version signs in with a "
-        "shared access key only");
+  if (s.connection_string.empty()) return azure::parse_namespace(s.fully_qualified_namespace, s.port);
   return azure::parse_connection_string(s.connection_string.value);
 }
 
@@ -136,7 +132,13 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, 
   http.max_connections = http.max_connections_per_host * 3;
   http.ca_file = s.process.ca_file;
   w->http_ = std::make_unique<http::client>(w->loop_.get(), http);
+  w->identity_ = make_identity(w->loop_.get(), *w->http_, s.azure, w->next_seed_);
+  if (s.receiver.connection_string.empty())
+    w->entra_uses_.push_back({azure::service::service_bus, azure::service_bus_scope, w->bus_.host});
   if (auto made = w->make_llm(s.llm_analyzer); !made) return made.error();
+  if (s.memory_writer.endpoint.empty() && s.memory_writer.cosmos_key.empty())
+    w->entra_uses_.push_back({azure::service::cosmos, cosmos::scope_of(s.memory_writer.cosmos_endpoint),
+                              s.memory_writer.cosmos_endpoint});
   auto store = make_store(s.memory_writer, w->loop_.get(), *w->http_, w->identity_, metrics);
   if (!store) return store.error();
   w->store_ = std::move(*store);
@@ -153,7 +155,10 @@ status live_world::make_llm(const config::llm_analyzer_settings& s) {
   llm.request_timeout = s.request_timeout;
   llm.temperature = s.temperature;
   llm.reasoning_effort = s.reasoning_effort;
-  if (s.api_key.empty() && llm::takes_entra(s.endpoint)) llm.identity = identity_;
+  if (s.api_key.empty() && llm::takes_entra(s.endpoint)) {
+    llm.identity = identity_;
+    entra_uses_.push_back({azure::service::llm, s.scope, s.endpoint});
+  }
   llm.scope = s.scope;
   auto analyst = llm::analyst::create(*http_, std::move(llm));
   if (!analyst) return analyst.error();
@@ -194,6 +199,10 @@ std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
   o.operation_timeout = s.operation_timeout;
   o.idle_timeout = s.idle_timeout;
   o.seed = next_seed_++;
+  if (settings_.receiver.connection_string.empty()) {
+    sign_in_with(identity_, o);
+    return std::make_unique<amqp_port>(loop_.get(), std::move(o), std::move(l));
+  }
   o.token_for = [bus = bus_](const std::string& audience,
                              std::function<void(result<amqp::link_options::token>)> done) {
     const auto expires = std::chrono::system_clock::now() + sas_token_life;

@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "actors/ports.hpp"
+#include "cmd/memory-worker/entra.hpp"
+#include "protocol/azure/roles.hpp"
 #include "protocol/azure/sas.hpp"
 #include "protocol/azure/token_source.hpp"
 #include "protocol/config/settings.hpp"
@@ -16,6 +18,13 @@
 
 namespace mw {
 
+/// A dependency that is signed in to with Entra, for `check`.
+struct entra_use {
+  azure::service what{};
+  std::string scope;
+  std::string host;
+};
+
 class live_world {
  public:
   /// `metrics`, if given, outlives this object and counts what the memory store costs.
@@ -24,6 +33,8 @@ class live_world {
   /// Valid as long as this object. Connections made through it must be gone before it.
   ports outside();
   io::loop& loop() { return loop_.get(); }
+  azure::identity& identity() { return *identity_; }
+  const std::vector<entra_use>& entra_uses() const { return entra_uses_; }
 
  private:
   live_world() = default;
@@ -37,7 +48,9 @@ class live_world {
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;
   std::unique_ptr<http::client> http_;
-  std::shared_ptr<azure::token_source> identity_;
+  /// The Entra identity of the process: what has no key, password or connection string signs in with it.
+  std::shared_ptr<azure::identity> identity_;
+  std::vector<entra_use> entra_uses_;
   std::unique_ptr<llm::analyst> analyst_;
   std::unique_ptr<llm::embedder> embedder_;  ///< null: summaries are not embedded
   std::unique_ptr<memory::store> store_;

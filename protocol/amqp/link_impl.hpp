@@ -53,6 +53,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
     std::string audience;
     bool granted = false;
     bool asked = false;
+    time expires{};
     std::optional<time> refresh_at;
   };
   /// Kept for every unsettled delivery: it must stay small.

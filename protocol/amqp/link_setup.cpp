@@ -97,9 +97,12 @@ void receiver_link::impl::on_grant(size_t grant_index, time expires, result<repl
   if (r->status / 100 != 2)
     return token_trouble(grant_index, map_status("token for " + g.audience, r->status, r->error));
   const time now = io::clock::now();
+  const auto left = expires - now;
   g.asked = false;
   g.granted = true;
-  g.refresh_at = now + std::max<io::clock::duration>((expires - now) * 3 / 4, 1s);
+  g.expires = expires;
+  // A signature that is past its end by our clock may be good by the broker's.
+  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left / 2, 250ms) : 1s);
   if (stage_ != stage::authorising) return;
   for (const auto& each : grants_)
     if (!each.granted) return;
@@ -109,9 +112,12 @@ void receiver_link::impl::on_grant(size_t grant_index, time expires, result<repl
 void receiver_link::impl::token_trouble(size_t grant_index, failure f) {
   if (stage_ == stage::closed) return;
   if (stage_ != stage::ready) return connection_->end(std::move(f));
+  if (f.code == errc::unauthorized && options_.token_refused) options_.token_refused();
   // The old token is good for a while yet; when it ends at last, the broker detaches the link and says so.
-  grants_[grant_index].asked = false;
-  grants_[grant_index].refresh_at = io::clock::now() + 10s;
+  grant& g = grants_[grant_index];
+  const time now = io::clock::now();
+  g.asked = false;
+  g.refresh_at = now + std::clamp<io::clock::duration>((g.expires - now) / 4, 500ms, 10s);
 }
 
 void receiver_link::impl::refresh_tokens(time now) {

@@ -90,6 +90,19 @@ result<bus_connection> parse_connection_string(std::string_view text) {
   return out;
 }
 
+result<bus_connection> parse_namespace(std::string_view text, uint16_t default_port) {
+  const std::string_view trimmed = trim(text);
+  bus_connection out;
+  std::string endpoint{trimmed};
+  if (trimmed.find("://") == std::string_view::npos) endpoint = "sb://" + endpoint;
+  if (auto read = read_endpoint(endpoint, out); !read || out.host.find_first_of(" ;=@") != std::string::npos)
+    return fail(dependency::bus, errc::misconfigured,
+                "receiver.namespace (SERVICEBUS_FULLY_QUALIFIED_NAMESPACE) must look like "
+                "NAME.servicebus.windows.net or HOST:PORT");
+  if (out.port == 0) out.port = default_port;
+  return out;
+}
+
 std::string percent_encode(std::string_view text) {
   static constexpr char hex[] = "0123456789ABCDEF";
   static constexpr std::string_view plain = "-_.!~*'()";

@@ -28,6 +28,10 @@ struct bus_connection {
 /// default port. Keys are compared without case, unknown ones ignored.
 result<bus_connection> parse_connection_string(std::string_view text);
 
+/// A namespace without a connection string, signed in to with Entra: `NAME.servicebus.windows.net`, also with a
+/// port, as `sb://..` and with a final slash. Always TLS.
+result<bus_connection> parse_namespace(std::string_view text, uint16_t default_port);
+
 /// encodeURIComponent: everything but `A-Za-z0-9-_.!~*'()` as %XX.
 std::string percent_encode(std::string_view text);
 

@@ -183,6 +183,10 @@ void resolve_stores(layers& all, loaded& out) {
   if (connection != nullptr && name != nullptr)
     out.notes.push_back(
         fmt::format("{} names the Service Bus; {} is not used", connection->place, name->place));
+  if (connection == nullptr && name != nullptr)
+    out.notes.push_back(fmt::format(
+        "the Service Bus is that of {}; no connection string is set, so the worker signs in with Entra",
+        name->place));
 }
 
 void resolve_limits(layers& all, loaded& out, const inputs& in) {

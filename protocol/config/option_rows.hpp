@@ -1,5 +1,5 @@
 // How options.cpp writes its rows: the field's C++ type decides the option's type and how it is read and
-// written. Included by options.cpp only.
+// written. Included by options*.cpp only.
 #pragma once
 
 #include <algorithm>
@@ -107,6 +107,9 @@ struct section_rows {
     table.push_back(std::move(o));
   }
 };
+
+/// The rows of [azure]: options_azure.cpp.
+void add_azure(std::vector<option>& table);
 
 template <class Section>
 section_rows<Section> rows_of(std::vector<option>& table, std::string_view name, Section settings::*section) {

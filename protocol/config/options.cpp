@@ -31,7 +31,9 @@ void add_receiver(std::vector<option>& t) {
        .doc = "SAS connection string of the Service Bus namespace. Without it: Entra, with the namespace."});
   add(&s::fully_qualified_namespace, "namespace",
       {.env = {"SERVICEBUS_FULLY_QUALIFIED_NAMESPACE"},
-       .doc = "Host of the namespace, as NAME.servicebus.windows.net."});
+       .doc = "Host of the namespace, as NAME.servicebus.windows.net; without a connection string the worker "
+              "signs in to it with Entra, see [azure]."});
+  add(&s::port, "port", {.min = 1, .max = 65'535, .doc = "Port of the namespace, where it names none."});
   add(&s::topic, "topic",
       {.env = {"SERVICEBUS_MESSAGE_COMPLETED_TOPIC"}, .doc = "Topic of the message-completed events."});
   add(&s::subscription, "subscription",
@@ -381,6 +383,7 @@ std::vector<option> make_table() {
   add_session_loader(t);
   add_llm_analyzer(t);
   add_memory_writer(t);
+  add_azure(t);
   add_supervisor(t);
   add_admin(t);
   add_process(t);
@@ -406,7 +409,6 @@ const std::vector<unused_variable>& unused_variables() {
       {"APPLICATIONINSIGHTS_CONNECTION_STRING", "telemetry is not exported in this version; use /metrics"},
       {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
        "conversation text is never captured in this version"},
-      {"AZURE_CLIENT_ID", "Entra identities are not supported in this version"},
   };
   return list;
 }

@@ -29,6 +29,7 @@ enum class restart_strategy : uint8_t { one_for_one, rest_for_one };
 struct receiver_settings {
   secret connection_string;  ///< empty: Entra, with fully_qualified_namespace
   std::string fully_qualified_namespace;
+  uint16_t port = 5671;  ///< of the namespace, where it names none
   std::string topic = "message-completed";
   std::string subscription = "memory-worker-message-completed";
   uint32_t window_room = 50'000;  ///< unsettled deliveries, becomes link credit
@@ -114,6 +115,17 @@ struct memory_writer_settings {
   restart_strategy restart = restart_strategy::one_for_one;
 };
 
+struct azure_settings {
+  std::string tenant_id;
+  std::string client_id;
+  secret client_secret;
+  std::string authority_host = "https://login.microsoftonline.com";
+  std::string federated_token_file;
+  std::string identity_endpoint;
+  secret identity_header;
+  std::string imds_host = "http://169.254.169.254";
+};
+
 struct supervisor_settings {
   uint32_t max_restarts = 5;  ///< within period; one more escalates
   milliseconds period{30'000};
@@ -142,6 +154,7 @@ struct settings {
   session_loader_settings session_loader;
   llm_analyzer_settings llm_analyzer;
   memory_writer_settings memory_writer;
+  azure_settings azure;
   supervisor_settings supervisor;
   admin_settings admin;
   process_settings process;

@@ -29,6 +29,7 @@ struct request {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds total_timeout{60'000};
   size_t max_response_bytes = 8u << 20;
+  bool no_proxy = false;  ///< never through a proxy of the environment: for addresses of this machine's own
 };
 
 struct response {
@@ -42,6 +43,9 @@ struct response {
 
 /// retry-after-ms, else Retry-After (seconds or HTTP date), capped at 10 min; 0 where absent or nonsense.
 std::chrono::milliseconds retry_after(const response& r, std::chrono::system_clock::time_point now);
+/// The peer's clock: its Date header, or `otherwise` where there is none.
+std::chrono::system_clock::time_point date_of(const response& r,
+                                              std::chrono::system_clock::time_point otherwise);
 
 struct client_options {
   long max_connections_per_host = 64;

@@ -42,4 +42,11 @@ milliseconds retry_after(const response& r, std::chrono::system_clock::time_poin
   return std::clamp(wait, milliseconds{0}, longest);
 }
 
+std::chrono::system_clock::time_point date_of(const response& r,
+                                              std::chrono::system_clock::time_point otherwise) {
+  const std::string text{r.header("date")};
+  const time_t at = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
+  return at == -1 ? otherwise : std::chrono::system_clock::from_time_t(at);
+}
+
 }  // namespace mw::http

@@ -101,6 +101,10 @@ status transfer::prepare(queued_request q) {
   if (auto set = set_url(r); !set) return set;
   set_method(r);
   set_headers(std::move(r.headers), !r.body.empty());
+  if (no_proxy_ != r.no_proxy) {
+    curl_easy_setopt(easy_, CURLOPT_NOPROXY, r.no_proxy ? "*" : nullptr);
+    no_proxy_ = r.no_proxy;
+  }
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
   curl_easy_setopt(easy_, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(r.max_response_bytes));

@@ -62,6 +62,7 @@ class transfer {
   queued_request current_;
   response answer_;
   bool too_large_ = false;
+  bool no_proxy_ = false;
   bool headers_complete_ = false;
   std::string method_;
   std::string url_;

@@ -59,8 +59,8 @@ async function expectJson(url, method, body) {
 
 /**
  * Runs `body` against a fresh set of processes.
- * @param options {bus, llm, worker: more arguments, env: more environment of the worker, api: other arguments of the
- *   Memory API, apiEnv: its environment, start: which are started
+ * @param options {bus, llm, worker: more arguments, env: more environment of the worker (or a function of the stack that
+ *   gives it), api: other arguments of the Memory API, apiEnv: its environment, start: which are started
  *   (default all), onEnd: 'drain' (default: the worker must end with 0 at SIGTERM) or 'kill'}
  */
 export async function withStack(options, body) {
@@ -147,7 +147,7 @@ export class Stack {
       REDIS_HOST: '127.0.0.1', REDIS_PORT: `${this.redisPort}`, REDIS_SSL: 'false',
       AZURE_AI_CHAT_ENDPOINT: `http://127.0.0.1:${this.llmPort}/v1`, AZURE_AI_CHAT_KEY: LLM_KEY,
       MEMORY_API_ENDPOINT: `http://127.0.0.1:${this.apiPort}`,
-      ...this.options.env,
+      ...(typeof this.options.env === 'function' ? this.options.env(this) : this.options.env),
     };
     for (const name of Object.keys(env)) if (env[name] === undefined) delete env[name];
     return environment(env);

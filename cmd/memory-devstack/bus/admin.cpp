@@ -46,6 +46,9 @@ admin_reply show_status(broker& bus) {
   const faults& f = bus.pending_faults();
   w.begin_object().field("connections", uint64_t{bus.connection_count()});
   w.field("links", uint64_t{bus.link_count()}).field("delivering", f.delivering);
+  const bus_counters& n = bus.counted();
+  w.field("connectionsAccepted", n.connections).field("linksExpired", n.links_expired);
+  w.field("tokensAccepted", n.tokens_accepted).field("tokensRefused", n.tokens_refused);
   w.field("lockDurationMs", int64_t{bus.entities().settings().lock_ms});
   w.field("maxDeliveryCount", bus.entities().settings().max_delivery_count);
   w.key("pendingFaults").begin_object().field("cbs", f.cbs).field("dispositions", f.dispositions);

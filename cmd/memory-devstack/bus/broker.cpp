@@ -40,7 +40,7 @@ result<std::pair<int, uint16_t>> listen_on_loopback(uint16_t port) {
 }
 
 broker::broker(io::loop& loop, const bus_options& options)
-    : loop_(loop), sas_key_(options.sas_key), entities_(options.settings), random_(std::random_device{}()) {
+    : loop_(loop), tokens_(options.tokens), entities_(options.settings), random_(std::random_device{}()) {
   for (const auto& t : options.topics) entities_.add_topic(t.name, t.subscriptions);
   for (const auto& q : options.queues) entities_.add_queue(q);
   for (auto& e : entities_.entities()) {
@@ -82,6 +82,7 @@ void broker::accept_all() {
     auto made = std::make_unique<connection>(*this, fd, tls_);
     connection* key = made.get();
     connections_.emplace(key, std::move(made));
+    ++counted_.connections;
   }
 }
 
@@ -160,7 +161,10 @@ void broker::arm_deadline() {
 void broker::tick() {
   step([this] {
     const auto now_ms = duration_cast<milliseconds>(loop_.now().time_since_epoch()).count();
-    for (auto& [key, c] : connections_) c->tick(now_ms);
+    for (auto& [key, c] : connections_) {
+      c->tick(now_ms);
+      counted_.links_expired += c->close_expired();
+    }
   });
   tick_timer_ = loop_.after(tick_interval, [this] { tick(); });
 }

@@ -39,6 +39,13 @@ struct faults {
   bool delivering = true;
 };
 
+struct bus_counters {
+  uint64_t connections = 0;      ///< accepted so far
+  uint64_t tokens_accepted = 0;  ///< put-tokens
+  uint64_t tokens_refused = 0;
+  uint64_t links_expired = 0;  ///< closed because their token's life was over
+};
+
 class broker {
  public:
   broker(io::loop& loop, const bus_options& options);
@@ -55,7 +62,8 @@ class broker {
   io::loop& loop() { return loop_; }
   directory& entities() { return entities_; }
   faults& pending_faults() { return faults_; }
-  const std::string& sas_key() const { return sas_key_; }
+  const token_rules& tokens() const { return tokens_; }
+  bus_counters& counted() { return counted_; }
   wall_ms now() const;
   amqp::uuid new_token();
   std::string new_message_id();
@@ -80,7 +88,8 @@ class broker {
   void tick();
 
   io::loop& loop_;
-  std::string sas_key_;
+  token_rules tokens_;
+  bus_counters counted_;
   std::shared_ptr<tls_context> tls_;
   directory entities_;
   faults faults_;

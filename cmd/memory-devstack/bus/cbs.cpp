@@ -1,13 +1,15 @@
-// The `$cbs` node: put-token with shared access signatures (or an opaque jwt).
+// The `$cbs` node: put-token with shared access signatures or the tokens of the Entra stand-in.
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
 
 #include "cmd/memory-devstack/bus/requests.hpp"
+#include "cmd/memory-devstack/jwt/jwt.hpp"
 
 namespace mw::devstack {
 namespace {
@@ -77,13 +79,32 @@ std::optional<sas_token> parse_sas(std::string_view token) {
   return t;
 }
 
+/// The end of a live token's grant, and whether its owner may receive.
+result<path_grant> check_jwt(std::string_view token, const token_rules& rules, wall_ms now) {
+  if (rules.jwt_key.empty()) {
+    if (!rules.sas_key.empty())
+      return fail(errc::unauthorized, "This bus knows shared access signatures only.");
+    return path_grant{std::numeric_limits<wall_ms>::max()};
+  }
+  const auto seen = verify_jwt(token, rules.jwt_key, rules.jwt_audience, now / 1000);
+  if (!seen) return seen.error();
+  const auto& all = rules.listeners;
+  const bool listens = all.empty() || std::find(all.begin(), all.end(), seen->object_id) != all.end();
+  return path_grant{seen->expires * 1000, listens};
+}
+
+bool covers(const std::string& path, std::string_view wanted) {
+  return wanted.starts_with(path) &&
+         (path.empty() || wanted.size() == path.size() || wanted[path.size()] == '/');
+}
+
 bool same_text(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
 
-response put_token(const request& r, std::string_view sas_key, wall_ms now, granted_paths& granted) {
+response put_token(const request& r, const token_rules& rules, wall_ms now, granted_paths& granted) {
   const auto refuse = [](const char* why) { return response{400, why, "amqp:not-allowed", {}}; };
   if (r.operation != "put-token") return refuse("The only operation here is put-token.");
   const auto name = amqp::find_key(r.properties, "name");
@@ -92,31 +113,38 @@ response put_token(const request& r, std::string_view sas_key, wall_ms now, gran
   if (!name || !name->text() || !type || !token || token->empty())
     return refuse("put-token needs name and type as application properties and the token as body.");
   if (type->text() == "jwt") {
-    if (!sas_key.empty()) return refused("This bus knows shared access signatures only.");
-    granted[normal_address(*name->text())] = std::numeric_limits<wall_ms>::max();
+    const auto grant = check_jwt(*token, rules, now);
+    if (!grant) return refused(grant.error().detail);
+    granted[normal_address(*name->text())] = *grant;
     return {};
   }
   if (type->text() != "servicebus.windows.net:sastoken") return refuse("The token's type is unknown.");
+  if (rules.sas_key.empty() && !rules.jwt_key.empty())
+    return refused("LocalAuthDisabled: this bus takes Entra tokens only.");
   const auto sas = parse_sas(*token);
   if (!sas) return refused("InvalidSignature: the token is no shared access signature.");
   if (sas->expiry <= now) return refused("ExpiredToken: the token's life is over.");
   const std::string signed_text = std::string{sas->resource_encoded} + "\n" + std::string{sas->expiry_text};
-  if (!sas_key.empty() && !same_text(signature(sas_key, signed_text), sas->signature))
+  if (!rules.sas_key.empty() && !same_text(signature(rules.sas_key, signed_text), sas->signature))
     return refused("InvalidSignature: the token has an invalid signature.");
   const auto resource = percent_decode(sas->resource_encoded);
-  if (!resource || !may_use({{normal_address(*resource), sas->expiry}}, *name->text(), now))
+  if (!resource || !may_use({{normal_address(*resource), {sas->expiry}}}, *name->text(), now))
     return refused("InvalidAudience: the token's resource does not cover the name.");
-  granted[normal_address(*name->text())] = sas->expiry;
+  granted[normal_address(*name->text())] = {sas->expiry};
   return {};
 }
 
 bool may_use(const granted_paths& granted, std::string_view address, wall_ms now) {
   const std::string wanted = normal_address(address);
-  for (const auto& [path, until] : granted) {
-    if (until <= now || !wanted.starts_with(path)) continue;
-    if (path.empty() || wanted.size() == path.size() || wanted[path.size()] == '/') return true;
-  }
-  return false;
+  return std::any_of(granted.begin(), granted.end(),
+                     [&](const auto& g) { return g.second.until > now && covers(g.first, wanted); });
+}
+
+bool may_listen(const granted_paths& granted, std::string_view address, wall_ms now) {
+  const std::string wanted = normal_address(address);
+  return std::any_of(granted.begin(), granted.end(), [&](const auto& g) {
+    return g.second.until > now && g.second.listen && covers(g.first, wanted);
+  });
 }
 
 }  // namespace mw::devstack

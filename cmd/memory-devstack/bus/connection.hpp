@@ -63,6 +63,8 @@ class connection {
   void drained(bus_link& link);
   /// Closes the receiver links of `only` (null: of every entity) with an error; returns how many.
   int detach_receivers(const entity* only, const std::string& condition, const std::string& description);
+  /// Closes the links whose token is past its life; returns how many.
+  uint64_t close_expired();
   size_t link_count() const { return links_.size(); }
 
  private:

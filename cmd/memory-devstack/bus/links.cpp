@@ -87,6 +87,13 @@ std::optional<std::pair<std::string, std::string>> connection::resolve(bus_link&
     return std::pair{std::string{"amqp:unauthorized-access"},
                      "Unauthorized access. A put-token for '" + link.address + "' must come first."};
   }
+  if (!client_sends && !may_listen(granted_, normal, bus_.now())) {
+    return std::pair{
+        std::string{"amqp:unauthorized-access"},
+        "Unauthorized access. 'Listen' claim(s) are required to perform this operation. Resource: "
+        "'sb://localhost/" +
+            link.address + "'."};
+  }
   link.kind = link.node.management ? link_kind::management
               : client_sends       ? link_kind::from_sender
                                    : link_kind::to_receiver;
@@ -256,11 +263,13 @@ void connection::answer_request(bus_link& link, std::string_view bytes) {
     --f.management;
     reply = {f.management_status, "Refused on request of the admin port.", f.management_condition, {}};
   } else if (link.kind == link_kind::cbs) {
-    reply = put_token(*r, bus_.sas_key(), bus_.now(), granted_);
+    reply = put_token(*r, bus_.tokens(), bus_.now(), granted_);
   } else {
     reply = manage(*r, {link.node.to, link.node.from, bus_.now(), [this] { return bus_.new_token(); },
                         [this] { return bus_.new_message_id(); }});
   }
+  if (link.kind == link_kind::cbs)
+    ++(reply.status / 100 == 2 ? bus_.counted().tokens_accepted : bus_.counted().tokens_refused);
   const std::string encoded = encode_reply(*r, reply, link.kind == link_kind::cbs);
   const uint64_t tag = ++out->next_tag;
   pn_delivery_t* d =
@@ -299,6 +308,20 @@ void connection::on_session_end(pn_session_t* s) {
   }
   pn_session_close(s);
   ended_sessions_.push_back(s);
+}
+
+uint64_t connection::close_expired() {
+  std::vector<pn_link_t*> expired;
+  for (const auto& l : links_)
+    if (l->kind != link_kind::cbs && !may_use(granted_, l->address, bus_.now())) expired.push_back(l->handle);
+  for (pn_link_t* l : expired) {
+    forget_link(l);
+    set_condition(pn_link_condition(l), "amqp:unauthorized-access",
+                  "ExpiredToken: the token of the link is past its life.");
+    pn_link_close(l);
+  }
+  if (!expired.empty()) bus_.touch(*this);
+  return expired.size();
 }
 
 int connection::detach_receivers(const entity* only, const std::string& condition,

@@ -69,15 +69,22 @@ bool store(bus_options& o, std::string_view name, const std::string& text) {
     o.tls_cert = text;
   } else if (name == "--tls-key") {
     o.tls_key = text;
+  } else if (name == "--sas-key") {
+    o.tokens.sas_key = text;
+  } else if (name == "--jwt-key") {
+    o.tokens.jwt_key = text;
+  } else if (name == "--jwt-audience") {
+    o.tokens.jwt_audience = text;
   } else {
-    o.sas_key = text;
+    o.tokens.listeners.push_back(text);
   }
   return !text.empty();
 }
 
 bool known(std::string_view name) {
-  for (const std::string_view k : {"--port", "--admin-port", "--topic", "--queue", "--lock-duration",
-                                   "--max-delivery-count", "--tls-cert", "--tls-key", "--sas-key"}) {
+  for (const std::string_view k :
+       {"--port", "--admin-port", "--topic", "--queue", "--lock-duration", "--max-delivery-count",
+        "--tls-cert", "--tls-key", "--sas-key", "--jwt-key", "--jwt-audience", "--listener"}) {
     if (name == k) return true;
   }
   return false;
@@ -143,6 +150,10 @@ It listens on 127.0.0.1 only, stores nothing on disk, and is no production broke
   --admin-port N            HTTP port for inspection and faults; 0 takes a free one (default: none)
   --tls-cert F --tls-key F  PEM files: TLS from the first byte, as the real service has it
   --sas-key K               verify the signature of tokens with this key (default: any signature)
+  --jwt-key K               verify Entra tokens with this key (HS256, that of memory-devstack entra) and their
+                            audience; without --sas-key shared access signatures are refused then
+  --jwt-audience A          default https://servicebus.azure.net
+  --listener OID            object id with the Data Receiver role; may be repeated (default: everybody)
 
 When it is ready it prints one line: {"listening":PORT} or {"listening":PORT,"admin":PORT}.
 Connection string: Endpoint=sb://localhost:PORT;SharedAccessKeyName=dev;SharedAccessKey=KEY;UseDevelopmentEmulator=true

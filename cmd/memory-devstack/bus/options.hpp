@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cmd/memory-devstack/bus/entity.hpp"
+#include "cmd/memory-devstack/bus/requests.hpp"
 #include "protocol/errors.hpp"
 
 namespace mw::devstack {
@@ -26,7 +27,7 @@ struct bus_options {
   entity_settings settings;
   std::string tls_cert;  ///< PEM files; both or none
   std::string tls_key;
-  std::string sas_key;  ///< empty: signatures are not verified
+  token_rules tokens;
   bool help = false;
 };
 

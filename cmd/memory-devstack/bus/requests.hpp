@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cmd/memory-devstack/bus/directory.hpp"
 
@@ -32,12 +33,26 @@ struct response {
 /// The reply's bytes. `cbs` chooses the spelling of the properties (status-code against statusCode).
 std::string encode_reply(const request& to, const response& what, bool cbs);
 
+/// What tokens the bus takes.
+struct token_rules {
+  std::string sas_key;  ///< empty: signatures are not verified
+  std::string jwt_key;  ///< HS256; empty: any jwt will do, where there is no sas_key either
+  std::string jwt_audience = "https://servicebus.azure.net";
+  std::vector<std::string> listeners;  ///< object ids with the Data Receiver role; empty: everybody has it
+};
+struct path_grant {
+  wall_ms until = 0;
+  bool listen = true;
+};
 /// Paths a connection may use until a moment (put-token grants them).
-using granted_paths = std::map<std::string, wall_ms>;
-/// put-token: checks a SAS token's shape and life, and its signature when `sas_key` is not empty.
-response put_token(const request& r, std::string_view sas_key, wall_ms now, granted_paths& granted);
+using granted_paths = std::map<std::string, path_grant>;
+/// put-token: checks a token's shape and life, and its signature and audience where there is a key. With only
+/// a jwt_key shared access signatures are refused, as in a namespace without local authentication.
+response put_token(const request& r, const token_rules& rules, wall_ms now, granted_paths& granted);
 /// True when a live token covers the address, or a path that encloses it.
 bool may_use(const granted_paths& granted, std::string_view address, wall_ms now);
+/// ... and its owner has the right to receive.
+bool may_listen(const granted_paths& granted, std::string_view address, wall_ms now);
 
 struct management_context {
   destination* to = nullptr;  ///< what is sent to; null in subscriptions and dead-letter queues

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <mutex>
 #include <optional>
 
 #include "cmd/memory-devstack/llm/service.hpp"
+#include "cmd/memory-devstack/stop.hpp"
 
 namespace mw::devstack {
 namespace {
@@ -90,33 +88,6 @@ result<llm_options> parse(std::span<const std::string> args) {
                   fmt::format("'{}' is no option, or '{}' no value for it; see --help", name, value));
   }
   return o;
-}
-
-/// Lets handlers wait until the server stops.
-class stop_gate {
- public:
-  bool wait(std::chrono::milliseconds time) {
-    std::unique_lock lock{mutex_};
-    return !changed_.wait_for(lock, time, [this] { return stopping_; });
-  }
-  void stop() {
-    const std::lock_guard lock{mutex_};
-    stopping_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;
-};
-
-sigset_t stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
 }
 
 }  // namespace

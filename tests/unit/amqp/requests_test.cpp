@@ -31,13 +31,21 @@ std::string reply_message(std::string_view correlation, std::string_view status_
 
 TEST_CASE("requests: put-token carries type, audience, expiry and the token itself") {
   const std::chrono::system_clock::time_point expires{std::chrono::seconds{1'700'000'000}};
-  const auto r = put_token_request({"jwt", "secret", expires}, "sb://host/t/Subscriptions/s");
+  const auto r = put_token_request({"servicebus.windows.net:sastoken", "secret", expires},
+                                   "sb://host/t/Subscriptions/s");
   const value properties = only(r.application_properties);
   CHECK(find_key(properties, "operation")->text() == "put-token");
-  CHECK(find_key(properties, "type")->text() == "jwt");
+  CHECK(find_key(properties, "type")->text() == "servicebus.windows.net:sastoken");
   CHECK(find_key(properties, "name")->text() == "sb://host/t/Subscriptions/s");
   CHECK(find_key(properties, "expiration")->integer() == 1'700'000'000'000);
   CHECK(only(r.body).text() == "secret");
+}
+
+TEST_CASE("requests: put-token of a jwt leaves the expiry to the token, our clock may be wrong") {
+  const auto r = put_token_request({"jwt", "secret", {}}, "sb://host/t/Subscriptions/s");
+  const value properties = only(r.application_properties);
+  CHECK(find_key(properties, "type")->text() == "jwt");
+  CHECK_FALSE(find_key(properties, "expiration"));
 }
 
 TEST_CASE("requests: renew-lock names the tokens in order, its answer the new ends") {

@@ -49,7 +49,7 @@ TEST_CASE("receiver link: a refused token ends it as unauthorized") {
 
 TEST_CASE("receiver link: a wrong key ends it as unauthorized, and the reason does not show the token") {
   mw::devstack::bus_options o;
-  o.sas_key = "another-key";
+  o.tokens.sas_key = "another-key";
   dev_bus bus{o};
   client c{options_for(bus)};
   const auto f = c.start_and_fail();
@@ -59,7 +59,7 @@ TEST_CASE("receiver link: a wrong key ends it as unauthorized, and the reason do
 
 TEST_CASE("receiver link: a right key is accepted for the entity and its management node") {
   mw::devstack::bus_options o;
-  o.sas_key = key;
+  o.tokens.sas_key = key;
   dev_bus bus{o};
   client c{options_for(bus)};
   c.become_ready();

@@ -86,3 +86,22 @@ TEST_CASE("connection string: the error names the missing or wrong part and neve
   CHECK(says("Endpoint=sb://h/;SharedAccessKeyName=a;SharedAccessKey=b;nonsense", "Name=Value"));
   CHECK_FALSE(says("Endpoint=h;SharedAccessKeyName=a;SharedAccessKey=topsecret", "topsecret"));
 }
+
+TEST_CASE("namespace without a connection string: host, also with a port, scheme and slash; always TLS") {
+  const auto plain = mw::azure::parse_namespace("chat.servicebus.windows.net", 5671);
+  REQUIRE(plain);
+  CHECK(plain->host == "chat.servicebus.windows.net");
+  CHECK(plain->port == 5671);
+  CHECK(plain->tls);
+  CHECK(plain->key.empty());
+  CHECK(mw::azure::parse_namespace(" sb://chat.servicebus.windows.net/ ", 5671)->host == "chat.servicebus.windows.net");
+  CHECK(mw::azure::parse_namespace("localhost:7001", 5671)->port == 7001);
+  CHECK(mw::azure::parse_namespace("localhost", 7002)->port == 7002);
+  for (const char* wrong : {"", "sb://", "a b", "host:0", "host:port", "Endpoint=sb://h;SharedAccessKey=k"}) {
+    const auto r = mw::azure::parse_namespace(wrong, 5671);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code == mw::errc::misconfigured);
+    CHECK(r.error().detail.find("SERVICEBUS_FULLY_QUALIFIED_NAMESPACE") != std::string::npos);
+    CHECK(r.error().detail.find("SharedAccessKey") == std::string::npos);
+  }
+}

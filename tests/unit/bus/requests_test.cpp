@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "cmd/memory-devstack/jwt/jwt.hpp"
 #include "tests/unit/bus/make_content.hpp"
 
 using namespace mw::devstack;
@@ -21,8 +22,8 @@ constexpr const char* vector_token =
     "YqbvWBJLkTNq1V2udpLb%2FnD8USeVb3rRyTIYD%2BnJAow%3D&se=1700003600&skn=RootManageSharedAccessKey";
 constexpr wall_ms before_expiry = 1'700'003'599'000;
 
-response put(const std::string& name, const std::string& token, std::string_view key, wall_ms now,
-             granted_paths& granted, const char* type = "servicebus.windows.net:sastoken") {
+response put_token_with(const token_rules& rules, const std::string& name, const std::string& token,
+                        wall_ms now, granted_paths& granted, const char* type) {
   std::string bytes;
   encoder e{bytes};
   e.begin_section(section_code::properties).begin_list().string("m1").null().null().null().string("r").end();
@@ -31,7 +32,14 @@ response put(const std::string& name, const std::string& token, std::string_view
   e.begin_section(section_code::amqp_value).string(token);
   const auto r = parse_request(bytes);
   REQUIRE(r);
-  return put_token(*r, key, now, granted);
+  return put_token(*r, rules, now, granted);
+}
+
+response put(const std::string& name, const std::string& token, std::string_view key, wall_ms now,
+             granted_paths& granted, const char* type = "servicebus.windows.net:sastoken") {
+  token_rules rules;
+  rules.sas_key = key;
+  return put_token_with(rules, name, token, now, granted, type);
 }
 
 struct management_fixture {
@@ -83,13 +91,40 @@ TEST_CASE("put-token: an expired, foreign or shapeless token is refused") {
   CHECK(put(resource, "opaque", "", before_expiry, granted, "jwt").status == 200);
 }
 
+TEST_CASE("put-token: a token of Entra is taken until it ends, when key and audience are right") {
+  token_rules rules;
+  rules.jwt_key = "shared";
+  const auto token = [](const char* audience, const char* key) {
+    return mw::devstack::sign_jwt(std::string{R"({"oid":"me","exp":1000,"aud":")"} + audience + "\"}", key);
+  };
+  const auto put_jwt = [&](const std::string& text, wall_ms now, granted_paths& granted) {
+    return put_token_with(rules, "sb://h/t/subscriptions/s", text, now, granted, "jwt").status;
+  };
+  granted_paths granted;
+  const auto good = token("https://servicebus.azure.net/", "shared");
+  CHECK(put_jwt(good, 999'999, granted) == 200);
+  CHECK(may_listen(granted, "t/subscriptions/s", 999'999));
+  CHECK_FALSE(may_use(granted, "t/subscriptions/s", 1'000'000));
+  CHECK(put_jwt(good, 1'000'000, granted) == 401);
+  CHECK(put_jwt(token("https://servicebus.azure.net", "other"), 1, granted) == 401);
+  CHECK(put_jwt(token("https://redis.azure.com", "shared"), 1, granted) == 401);
+  CHECK(put_jwt("opaque", 1, granted) == 401);
+  CHECK(
+      put_token_with(rules, resource, vector_token, before_expiry, granted, "servicebus.windows.net:sastoken")
+          .status == 401);
+  rules.listeners = {"somebody-else"};
+  CHECK(put_jwt(good, 1, granted) == 200);
+  CHECK(may_use(granted, "t/subscriptions/s", 1));
+  CHECK_FALSE(may_listen(granted, "t/subscriptions/s", 1));
+}
+
 TEST_CASE("put-token: a grant covers the path and what lies under it, until it expires") {
-  const granted_paths granted{{"memories/subscriptions/worker", 100}};
+  const granted_paths granted{{"memories/subscriptions/worker", {100}}};
   CHECK(may_use(granted, "memories/Subscriptions/Worker/$management", 99));
   CHECK_FALSE(may_use(granted, "memories/Subscriptions/worker2", 99));
   CHECK_FALSE(may_use(granted, "memories", 99));
   CHECK_FALSE(may_use(granted, "memories/Subscriptions/worker", 100));
-  CHECK(may_use({{"", 100}}, "anything", 99));
+  CHECK(may_use(granted_paths{{"", {100}}}, "anything", 99));
 }
 
 TEST_CASE("reply: it carries the request's id with its own type, and each node's spelling of the status") {

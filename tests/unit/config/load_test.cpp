@@ -296,6 +296,29 @@ TEST_CASE("of several variables for the key the first is taken, and that is told
   CHECK(scene{}.four().env("OPENAI_API_KEY", "k").run().values.llm_analyzer.api_key.value == "k");
 }
 
+TEST_CASE("Entra's variables are those of Azure's SDKs and platforms; that it is used is told") {
+  scene s;
+  s.four().env("AZURE_TENANT_ID", "t").env("AZURE_CLIENT_ID", "c").env("AZURE_CLIENT_SECRET", "hunter2");
+  s.env("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us").env("AZURE_FEDERATED_TOKEN_FILE", "/f");
+  s.env("IDENTITY_ENDPOINT", "http://127.0.0.1:42356/msi/token").env("IDENTITY_HEADER", "hunter2");
+  s.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:4");
+  const auto l = s.run();
+  const auto& a = l.values.azure;
+  CHECK(a.tenant_id == "t");
+  CHECK(a.client_id == "c");
+  CHECK(a.client_secret.value == "hunter2");
+  CHECK(a.authority_host == "https://login.microsoftonline.us");
+  CHECK(a.federated_token_file == "/f");
+  CHECK(a.identity_endpoint == "http://127.0.0.1:42356/msi/token");
+  CHECK(a.identity_header.value == "hunter2");
+  CHECK(a.imds_host == "http://127.0.0.1:4");
+  CHECK(print(l).find("hunter2") == std::string::npos);
+  CHECK(has(
+      l.notes,
+      "the Service Bus is that of SERVICEBUS_FULLY_QUALIFIED_NAMESPACE; no connection string is set, so the "
+      "worker signs in with Entra"));
+}
+
 TEST_CASE("variables of the original without effect are told") {
   const auto l =
       scene{}.four().env("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=hunter2").run();

@@ -25,3 +25,13 @@ TEST_CASE(
   CHECK(of({{"retry-after", "nan"}}) == 0ms);
   CHECK(of({{"retry-after", "soon"}}) == 0ms);
 }
+
+TEST_CASE("date_of: the peer's clock, ours where it says nothing one can read") {
+  const auto ours = std::chrono::system_clock::from_time_t(1000);
+  response r;
+  CHECK(mw::http::date_of(r, ours) == ours);
+  r.headers = {{"date", "Sun, 06 Nov 1994 08:49:37 GMT"}};
+  CHECK(mw::http::date_of(r, ours) == std::chrono::system_clock::from_time_t(784111777));
+  r.headers = {{"date", "noon"}};
+  CHECK(mw::http::date_of(r, ours) == ours);
+}
