@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -14,6 +15,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+
+#include "protocol/redis/reply_reader.hpp"
 
 namespace redis_test {
 namespace {
@@ -238,6 +242,57 @@ client_options peer::options() const {
   client_options o;
   o.port = port_;
   return o;
+}
+
+speaker::speaker(answer_fn answer) : answer_(std::move(answer)) {
+  listener_ = listening_socket(port_);
+  stop_ = eventfd(0, EFD_CLOEXEC);
+  thread_ = std::thread{[this] { run(); }};
+}
+
+speaker::~speaker() {
+  eventfd_write(stop_, 1);
+  thread_.join();
+  close(listener_);
+  close(stop_);
+}
+
+void speaker::run() {
+  std::map<int, std::unique_ptr<mw::redis::reply_reader>> readers;
+  for (;;) {
+    std::vector<pollfd> fds{{stop_, POLLIN, 0}, {listener_, POLLIN, 0}};
+    for (const auto& [fd, reader] : readers) fds.push_back({fd, POLLIN, 0});
+    poll(fds.data(), fds.size(), -1);
+    if (fds[0].revents != 0) break;
+    if (fds[1].revents != 0) {
+      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      readers[fd] = std::make_unique<mw::redis::reply_reader>(1u << 20, [this, fd](mw::redis::raw_reply r) {
+        args command;
+        for (auto& item : r.value.items) command.push_back(std::move(item.text));
+        say(fd, answer_(fd, command));
+        return true;
+      });
+    }
+    for (size_t i = 2; i < fds.size(); ++i) {
+      if (fds[i].revents == 0) continue;
+      std::array<char, 16'384> buffer{};
+      const ssize_t n = recv(fds[i].fd, buffer.data(), buffer.size(), 0);
+      if (n > 0 && readers.at(fds[i].fd)->receive({buffer.data(), static_cast<size_t>(n)})) continue;
+      readers.erase(fds[i].fd);
+      close(fds[i].fd);
+    }
+  }
+  for (const auto& [fd, reader] : readers) close(fd);
+}
+
+client_options speaker::options() const {
+  client_options o;
+  o.port = port_;
+  return o;
+}
+
+std::string speaker::text(const std::string& value) {
+  return fmt::format("${}\r\n{}\r\n", value.size(), value);
 }
 
 void expect(int fd, const std::string& tail) {

@@ -102,6 +102,27 @@ class peer {
   std::thread thread_;
 };
 
+/// Accepts any number of connections and answers each command at once, with what `answer` says (RESP bytes;
+/// it runs on a thread of its own).
+class speaker {
+ public:
+  using answer_fn = std::function<std::string(int connection, const args& command)>;
+  explicit speaker(answer_fn answer);
+  ~speaker();
+  speaker(const speaker&) = delete;
+  speaker& operator=(const speaker&) = delete;
+  client_options options() const;
+  static std::string text(const std::string& value);
+
+ private:
+  void run();
+  answer_fn answer_;
+  uint16_t port_ = 0;
+  int listener_ = -1;
+  int stop_ = -1;
+  std::thread thread_;
+};
+
 /// For scripts: reads until the bytes end with `tail` (or the client closed).
 void expect(int fd, const std::string& tail);
 void say(int fd, const std::string& bytes);
