@@ -10,6 +10,7 @@
 #include "protocol/config/settings.hpp"
 #include "protocol/http/client.hpp"
 #include "protocol/io/loop.hpp"
+#include "protocol/redis/write_gate.hpp"
 
 namespace mw {
 
@@ -33,6 +34,7 @@ class live_world {
   std::unique_ptr<http::client> http_;
   std::unique_ptr<llm::analyst> analyst_;
   std::unique_ptr<memory::store> store_;
+  std::shared_ptr<redis::write_gate> redis_gate_;
 };
 
 }  // namespace mw

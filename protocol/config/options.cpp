@@ -150,8 +150,12 @@ void add_session_loader(std::vector<option>& t) {
        .doc = "Host of the Redis that holds the conversations."});
   add(&s::port, "port", {.min = 1, .max = 65'535, .env = {"REDIS_PORT"}, .doc = "Its port."});
   add(&s::tls, "tls", {.env = {"REDIS_SSL"}, .doc = "Connect with TLS and verify the certificate."});
-  add(&s::username, "username", {.env = {"REDIS_USERNAME"}, .doc = "ACL user; empty: Redis's default user."});
-  add(&s::password, "password", {.env = {"REDIS_PASSWORD"}, .doc = "Password or access key."});
+  add(&s::username, "username",
+      {.env = {"REDIS_USERNAME"},
+       .doc = "ACL user; empty: Redis's default user, with Entra the token's object id."});
+  add(&s::password, "password",
+      {.env = {"REDIS_PASSWORD"},
+       .doc = "Password or access key; without it: Entra over TLS, else no log-in."});
   add(&s::ca_file, "ca-file", {.doc = "PEM file of certificate authorities for Redis; empty: the system's."});
   add(&s::connect_timeout, "connect-timeout",
       {.min = 100, .max = 2 * minutes, .doc = "Limit of connecting, TLS and log-in included."});

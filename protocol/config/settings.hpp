@@ -61,7 +61,7 @@ struct session_loader_settings {
   uint16_t port = 10'000;
   bool tls = true;
   std::string username;
-  secret password;  ///< empty: Entra when the host is Azure's, else no AUTH
+  secret password;  ///< empty: Entra over TLS, else no log-in
   std::string ca_file;
   milliseconds connect_timeout{5'000};
   milliseconds command_timeout{5'000};
