@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "actors/ports.hpp"
+#include "cmd/memory-worker/redis_port.hpp"
 #include "protocol/azure/sas.hpp"
 #include "protocol/config/settings.hpp"
 #include "protocol/http/client.hpp"
@@ -35,6 +36,7 @@ class live_world {
   std::unique_ptr<llm::analyst> analyst_;
   std::unique_ptr<memory::store> store_;
   std::shared_ptr<redis::write_gate> redis_gate_;
+  const std::string lease_token_ = make_lease_token();
 };
 
 }  // namespace mw

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <random>
+
 #include "protocol/observe/log.hpp"
 #include "protocol/redis/session_source.hpp"
 
@@ -30,10 +32,11 @@ struct both_texts {
 class redis_port final : public session_port {
  public:
   redis_port(const std::shared_ptr<redis::client>& client, const config::session_loader_settings& s,
-             std::shared_ptr<redis::write_gate> gate)
+             std::shared_ptr<redis::write_gate> gate, lease_terms leases)
       : source_(client),
         keys_(client, s.key_prefix, std::move(gate)),
-        max_conversation_(s.max_conversation) {}
+        max_conversation_(s.max_conversation),
+        leases_(std::move(leases)) {}
 
   void fetch(const std::string& session_id, const std::string& answer_key,
              std::function<void(uint64_t, std::function<void()>)> admit,
@@ -78,19 +81,38 @@ class redis_port final : public session_port {
                     });
   }
 
+  void lease(const std::string& key, std::function<void(bool)> done) override {
+    keys_.acquire_lease(key, leases_.token, leases_.ttl,
+                        [done = std::move(done)](const result<bool>& r) { done(!r || *r); });
+  }
+  void renew_lease(const std::string& key) override {
+    keys_.renew_lease(key, leases_.token, leases_.ttl, [](const result<bool>&) {});
+  }
+  void release_lease(const std::string& key) override {
+    keys_.release_lease(key, leases_.token, [](const result<bool>&) {});
+  }
+
  private:
   redis::session_source source_;
   redis::own_keys keys_;
   size_t max_conversation_;
+  lease_terms leases_;
 };
 
 }  // namespace
+
+std::string make_lease_token() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}{:08x}", random(), random(), random());
+}
 
 std::shared_ptr<redis::write_gate> make_redis_gate() {
   return std::make_shared<redis::write_gate>([](const failure* why) {
     if (why)
       observe::log(log_level::warning, "redis-refuses-our-keys")
-          .field("effect", "answers are not saved for resumption: a crash between LLM and commit pays twice")
+          .field("effect",
+                 "answers are not saved for resumption and conversations not leased: a crash between LLM and "
+                 "commit, or two replicas at one conversation, pay twice")
           .failed(*why);
     else
       observe::log(log_level::info, "redis-takes-our-keys-again");
@@ -99,9 +121,9 @@ std::shared_ptr<redis::write_gate> make_redis_gate() {
 
 std::shared_ptr<session_port> make_redis_port(std::shared_ptr<redis::client> client,
                                               const config::session_loader_settings& s,
-                                              std::shared_ptr<redis::write_gate> gate) {
+                                              std::shared_ptr<redis::write_gate> gate, lease_terms leases) {
   gate->new_connection();
-  return std::make_shared<redis_port>(client, s, std::move(gate));
+  return std::make_shared<redis_port>(client, s, std::move(gate), std::move(leases));
 }
 
 }  // namespace mw

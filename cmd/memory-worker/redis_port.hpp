@@ -12,11 +12,18 @@
 
 namespace mw {
 
+struct lease_terms {
+  std::string token;  ///< of this process, unlike any other's
+  std::chrono::milliseconds ttl{};
+};
+/// Random.
+std::string make_lease_token();
+
 /// One log line when Redis begins to refuse our keys, one when it takes them again.
 std::shared_ptr<redis::write_gate> make_redis_gate();
 
 std::shared_ptr<session_port> make_redis_port(std::shared_ptr<redis::client> client,
                                               const config::session_loader_settings& s,
-                                              std::shared_ptr<redis::write_gate> gate);
+                                              std::shared_ptr<redis::write_gate> gate, lease_terms leases);
 
 }  // namespace mw

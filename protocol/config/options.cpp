@@ -180,6 +180,9 @@ void add_session_loader(std::vector<option>& t) {
   add(&s::own_keys, "own-keys",
       {.doc =
            "Whether the worker may write keys of its own (saved answers, attempts, leases) to this Redis."});
+  add(&s::lease, "lease",
+      {.doc = "Lease a conversation in Redis while it is worked on, so that of several replicas one pays for "
+              "the LLM; needs own-keys. Costs two pipelined commands per job."});
   add(&s::key_prefix, "key-prefix", {.doc = "What the worker's own keys start with."});
   add_restart(add, &s::restart);
 }

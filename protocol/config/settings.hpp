@@ -69,6 +69,7 @@ struct session_loader_settings {
   milliseconds missing_retry{5'000};
   uint32_t mailbox_limit = 64;
   bool own_keys = true;
+  bool lease = true;  ///< only with own_keys
   std::string key_prefix = "memory-worker:";
   restart_strategy restart = restart_strategy::one_for_one;
 };
