@@ -110,6 +110,8 @@ std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::
   o.port = s.port;
   o.username = s.username;
   o.password = s.password.value;
+  // A token leaves this machine encrypted only.
+  if (s.tls && s.password.empty()) o.tokens = identity_;
   o.tls = s.tls;
   o.ca_file = s.ca_file;
   o.connect_timeout = s.connect_timeout;

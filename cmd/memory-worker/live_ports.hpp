@@ -8,6 +8,7 @@
 #include "actors/ports.hpp"
 #include "cmd/memory-worker/redis_port.hpp"
 #include "protocol/azure/sas.hpp"
+#include "protocol/azure/token_source.hpp"
 #include "protocol/config/settings.hpp"
 #include "protocol/http/client.hpp"
 #include "protocol/io/loop.hpp"
@@ -29,6 +30,7 @@ class live_world {
                                               std::function<void(failure)> closed);
 
   config::settings settings_;
+  std::shared_ptr<azure::token_source> identity_;  ///< null: nobody to sign in as
   azure::bus_connection bus_;
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;
