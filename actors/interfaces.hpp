@@ -21,7 +21,7 @@ using dispatcher_actor =
 
 using loader_actor = caf::typed_actor<reacts_to<routes>, reacts_to<job>, reacts_to<demand>, reacts_to<freed>,
                                       reacts_to<count_failure>, reacts_to<redis_event>, reacts_to<needs_room>,
-                                      reacts_to<fetched>>;
+                                      reacts_to<fetched>, reacts_to<tick_message>>;
 
 using analyzer_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<loaded_job>, reacts_to<demand>, reacts_to<probe>,

@@ -44,6 +44,12 @@ class session_port {
                            std::function<void(status)> done) = 0;
   virtual void drop_answer(const std::string& key) = 0;
   virtual void count_failure(int64_t sequence_number, std::function<void(result<uint32_t>)> done) = 0;
+  /// So that of several replicas one pays for the LLM. False only where another process holds it; a Redis
+  /// that refuses leases gives them to everybody (correctness does not rest on them). Called before the fetch
+  /// it belongs to, it travels with it.
+  virtual void lease(const std::string&, std::function<void(bool ours)> done) { done(true); }
+  virtual void renew_lease(const std::string&) {}
+  virtual void release_lease(const std::string&) {}
 };
 
 /// Where the loader's present Redis connection can be found by the writer. Thread-safe.

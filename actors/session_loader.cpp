@@ -9,7 +9,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Both reads of one job end here, on whichever loop thread is last.
+/// How long a job waits for the replica that has the lease before it looks again.
+constexpr milliseconds lease_wait{2'000};
+
+std::string lease_key(std::string_view user_id, std::string_view session_id) {
+  return std::string{"lease:"}.append(user_id).append(":").append(session_id);
+}
+
+/// All reads of one job end here, on whichever loop thread is last.
 struct joined_reads {
   std::mutex mutex;
   int open = 2;
@@ -84,6 +91,7 @@ loader_actor::behavior_type session_loader_state::behavior() {
       [this](const freed& f) {
         guarded(self_, 0, [&] {
           for (const uint64_t id : f.jobs) {
+            release_lease(id);
             pending_.erase(id);
             std::erase_if(out_, [id](const loaded_job& j) { return j.spec.id == id; });
           }
@@ -115,6 +123,7 @@ loader_actor::behavior_type session_loader_state::behavior() {
         const uint64_t id = f.id;
         guarded(self_, id, [&] { take_fetched(f); });
       },
+      [this](tick_message) { guarded(self_, 0, [&] { renew_leases(); }); },
   };
 }
 
@@ -125,6 +134,7 @@ void session_loader_state::take_routes(const routes& r) {
   if (new_analyzer) credit_ = 0;  // its successor says anew what it takes
   if (new_dispatcher) {
     // Its predecessor's jobs are nobody's.
+    while (!leases_.empty()) release_lease(leases_.begin()->first);
     pending_.clear();
     waiting_for_room_.clear();
     out_.clear();
@@ -159,6 +169,7 @@ void session_loader_state::take_job(const job& j) {
 
   const caf::actor_addr weak = self_->address();
   auto join = std::make_shared<joined_reads>();
+  if (leasing()) join->open = 3;
   join->out.id = j.spec.id;
   join->out.attempt = j.spec.attempt;
   join->done = [weak](fetched f) { tell<loader_actor>(weak, std::move(f)); };
@@ -181,6 +192,13 @@ void session_loader_state::take_job(const job& j) {
     tell<loader_actor>(
         weak, needs_room{id, attempt, needed, std::make_shared<std::function<void()>>(std::move(go))});
   };
+  if (leasing()) {
+    auto& l = leases_[j.spec.id] = {lease_key(user, session), self_->clock().now()};
+    redis_->lease(l.key,
+                  [join](bool ours) { join->finish([&](fetched& f) { f.leased_elsewhere = !ours; }); });
+    if (!std::exchange(renewal_due_, true))
+      self_->delayed_send(self_, services_->settings.receiver.lock_duration / 3, tick_message::value);
+  }
   const auto key = services_->settings.session_loader.own_keys ? answer_key(user, session) : std::string{};
   redis_->fetch(session, key, admit, [join](result<session_texts> r) {
     join->finish([&](fetched& f) {
@@ -192,6 +210,31 @@ void session_loader_state::take_job(const job& j) {
       }
     });
   });
+}
+
+bool session_loader_state::leasing() const {
+  const auto& s = services_->settings.session_loader;
+  return s.own_keys && s.lease;
+}
+
+void session_loader_state::release_lease(uint64_t job) {
+  const auto it = leases_.find(job);
+  if (it == leases_.end()) return;
+  redis_->release_lease(it->second.key);
+  leases_.erase(it);
+}
+
+/// A lease lives as long as a lock of the bus: three missed renewals, and another replica goes on.
+void session_loader_state::renew_leases() {
+  const auto interval = services_->settings.receiver.lock_duration / 3;
+  const auto now = self_->clock().now();
+  for (auto& [job, l] : leases_) {
+    if (now - l.renewed < interval) continue;
+    l.renewed = now;
+    redis_->renew_lease(l.key);
+  }
+  renewal_due_ = !leases_.empty();
+  if (renewal_due_) self_->delayed_send(self_, interval, tick_message::value);
 }
 
 void session_loader_state::admit_waiting() {
@@ -229,6 +272,11 @@ void session_loader_state::take_fetched(fetched& f) {
   if (prepared.message_missing_but_moved_on) services_->metrics.messages_missing.Increment();
   if (!prepared.conversation) {
     end(std::move(prepared.end));
+    return grant();
+  }
+  if (f.leased_elsewhere) {
+    leases_.erase(p.spec.id);
+    end(analysis::postpone(p.spec, lease_wait));
     return grant();
   }
   loaded_job loaded{p.spec, std::move(*prepared.conversation), std::move(f.saved_answer)};

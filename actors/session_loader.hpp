@@ -2,7 +2,8 @@
 // the conversation down to what is new and hands the job on; or ends it when there is nothing to do. Owns the
 // Redis connection: when that ends, the actor ends with connection_lost, and the supervisor's back-off is the
 // reconnect policy. Grants the dispatcher demand only while Redis answers. A conversation's bytes are
-// admitted before it is read.
+// admitted before it is read. While a job lives its conversation is leased in Redis, where that takes our
+// keys; a job whose conversation another replica has leased is postponed: later the watermark covers it.
 #pragma once
 
 #include <deque>
@@ -39,6 +40,9 @@ class session_loader_state {
   void fail_job(const flow::job_spec& spec, failure why, const memory::context* stored);
   void admit_waiting();
   void grant();
+  bool leasing() const;
+  void release_lease(uint64_t job);
+  void renew_leases();
   bool redis_may_be_empty() const;
 
   loader_actor::pointer self_ = nullptr;
@@ -48,6 +52,12 @@ class session_loader_state {
   routes routes_;
   std::unordered_map<uint64_t, pending> pending_;
   std::deque<uint64_t> waiting_for_room_;
+  struct lease {
+    std::string key;
+    flow::time_point renewed;
+  };
+  std::unordered_map<uint64_t, lease> leases_;  ///< by job
+  bool renewal_due_ = false;
   std::deque<loaded_job> out_;  ///< loaded, waiting for the analyzer's demand
   uint32_t credit_ = 0;         ///< analyzer's
   uint32_t granted_ = 0;        ///< to the dispatcher, not used yet

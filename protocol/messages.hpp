@@ -196,6 +196,7 @@ struct fetched {
   std::string conversation;
   std::string saved_answer;
   std::shared_ptr<memory::context> stored;
+  bool leased_elsewhere = false;  ///< another replica works on this conversation
 };
 
 struct needs_room {

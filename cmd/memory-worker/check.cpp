@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "cmd/memory-worker/check_redis.hpp"
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
 #include "cmd/memory-worker/memory_stores.hpp"
@@ -167,8 +168,12 @@ int check_dependencies(const config::loaded& c) {
   using azure::service;
   r.print("Service Bus", fmt::format("{}/Subscriptions/{}", s.receiver.topic, s.receiver.subscription),
           service::service_bus, answers[checklist::bus]);
+  const auto rights = answers[checklist::redis] ? try_redis(*redis, s.session_loader) : redis_rights{};
+  const auto& redis_answer = answers[checklist::redis] ? rights.read : answers[checklist::redis];
   r.print("Redis", fmt::format("{}:{}", s.session_loader.host, s.session_loader.port), service::redis,
-          answers[checklist::redis]);
+          redis_answer);
+  for (const auto& line : redis_advice(redis_answer, rights, s.session_loader))
+    fmt::print("        {}\n", line);
   r.print("LLM", s.llm_analyzer.endpoint, service::llm, answers[checklist::llm]);
   if (outside.embed)
     r.print("Embeddings", s.llm_analyzer.embeddings_endpoint, service::llm, answers[checklist::embeddings]);

@@ -3,21 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <atomic>
-
 #include "cmd/memory-worker/memory_stores.hpp"
+#include "cmd/memory-worker/redis_port.hpp"
+#include "protocol/cosmos/account.hpp"
 #include "protocol/llm/endpoint.hpp"
-#include "protocol/observe/log.hpp"
-#include "protocol/redis/own_keys.hpp"
-#include "protocol/redis/session_source.hpp"
 
 namespace mw {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto saved_answer_ttl = 24h;
-constexpr auto failure_count_ttl = 24h;
 constexpr auto sas_token_life = 1h;
 
 class amqp_port final : public bus_port {
@@ -38,77 +33,6 @@ class amqp_port final : public bus_port {
   amqp::receiver_link link_;
 };
 
-class redis_port final : public session_port, public std::enable_shared_from_this<redis_port> {
- public:
-  redis_port(std::shared_ptr<redis::client> client, size_t max_conversation)
-      : client_(client), source_(client), keys_(client), max_conversation_(max_conversation) {}
-
-  void fetch(const std::string& session_id, const std::string& answer_key,
-             std::function<void(uint64_t, std::function<void()>)> admit,
-             std::function<void(result<session_texts>)> done) override {
-    struct state {
-      session_texts texts;
-      std::function<void(result<session_texts>)> done;
-    };
-    auto join = std::make_shared<state>();
-    join->done = std::move(done);
-    // The pipeline answers in order: the saved answer is there before the conversation's text.
-    if (!answer_key.empty())
-      keys_.get(answer_key, [join](result<std::optional<std::string>> r) {
-        if (r && *r) join->texts.saved_answer = std::move(**r);
-      });
-    source_.read(
-        session_id, max_conversation_,
-        [admit = std::move(admit)](size_t bytes, redis::session_source::permission_fn go) {
-          admit(bytes, [go = std::move(go)] { go(true); });
-        },
-        [join](result<std::string> r) {
-          if (!r) return join->done(r.error());
-          join->texts.conversation = std::move(*r);
-          join->done(std::move(join->texts));
-        });
-  }
-
-  void save_answer(const std::string& key, const std::string& value,
-                   std::function<void(status)> done) override {
-    if (writes_off_) return done(fail(dependency::redis, errc::no_memory, "own keys are off"));
-    keys_.set(key, value, saved_answer_ttl,
-              [self = shared_from_this(), done = std::move(done)](result<ok_t> r) {
-                if (!r) self->note_write_failure(r.error());
-                done(std::move(r));
-              });
-  }
-
-  void drop_answer(const std::string& key) override {
-    if (writes_off_) return;
-    keys_.remove(key, [](const result<bool>&) {});
-  }
-
-  void count_failure(int64_t sequence_number, std::function<void(result<uint32_t>)> done) override {
-    if (writes_off_) return;
-    keys_.increment(fmt::format("failures:{}", sequence_number), failure_count_ttl,
-                    [done = std::move(done)](result<int64_t> r) {
-                      if (!r) return done(r.error());
-                      done(static_cast<uint32_t>(*r));
-                    });
-  }
-
- private:
-  void note_write_failure(const failure& why) {
-    if (why.code != errc::no_memory && why.code != errc::forbidden) return;
-    if (writes_off_.exchange(true)) return;
-    observe::log(log_level::warning, "redis-refuses-our-keys")
-        .field("effect", "answers are not saved for resumption: a crash between LLM and commit pays twice")
-        .failed(why);
-  }
-
-  std::shared_ptr<redis::client> client_;
-  redis::session_source source_;
-  redis::own_keys keys_;
-  size_t max_conversation_;
-  std::atomic<bool> writes_off_{false};
-};
-
 result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
   if (s.connection_string.empty()) return azure::parse_namespace(s.fully_qualified_namespace, s.port);
   return azure::parse_connection_string(s.connection_string.value);
@@ -119,14 +43,11 @@ result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
 result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, observe::metrics* metrics) {
   std::unique_ptr<live_world> w{new live_world};
   w->settings_ = s;
+  w->redis_gate_ = make_redis_gate();
   w->next_seed_ = static_cast<uint64_t>(getpid()) << 20;
   auto bus = bus_of(s.receiver);
   if (!bus) return bus.error();
   w->bus_ = std::move(*bus);
-  if (s.session_loader.tls)
-    return fail(
-        dependency::redis, errc::misconfigured,
-        "session_loader.tls is true, but TLS to Redis is not built into this version: set REDIS_SSL=false");
   http::client_options http;
   http.max_connections_per_host = static_cast<long>(std::max(64U, s.dispatcher.max_jobs + 8));
   http.max_connections = http.max_connections_per_host * 3;
@@ -135,6 +56,8 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, 
   w->identity_ = make_identity(w->loop_.get(), *w->http_, s.azure, w->next_seed_);
   if (s.receiver.connection_string.empty())
     w->entra_uses_.push_back({azure::service::service_bus, azure::service_bus_scope, w->bus_.host});
+  if (s.session_loader.tls && s.session_loader.password.empty())
+    w->entra_uses_.push_back({azure::service::redis, std::string{redis::entra_scope}, s.session_loader.host});
   if (auto made = w->make_llm(s.llm_analyzer); !made) return made.error();
   if (s.memory_writer.endpoint.empty() && s.memory_writer.cosmos_key.empty())
     w->entra_uses_.push_back({azure::service::cosmos, cosmos::scope_of(s.memory_writer.cosmos_endpoint),
@@ -223,13 +146,16 @@ std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::
   o.port = s.port;
   o.username = s.username;
   o.password = s.password.value;
+  // A token leaves this machine encrypted only.
+  if (s.tls && s.password.empty()) o.tokens = identity_;
   o.tls = s.tls;
+  o.ca_file = s.ca_file;
   o.connect_timeout = s.connect_timeout;
   o.command_timeout = s.command_timeout;
   o.max_reply_bytes = s.max_conversation + (1U << 20);
   auto client = std::make_shared<redis::client>(loop_.get(), std::move(o));
   client->connect(std::move(ready), std::move(closed));
-  return std::make_shared<redis_port>(std::move(client), s.max_conversation);
+  return make_redis_port(std::move(client), s, redis_gate_, {lease_token_, settings_.receiver.lock_duration});
 }
 
 ports live_world::outside() {

@@ -7,6 +7,7 @@
 
 #include "actors/ports.hpp"
 #include "cmd/memory-worker/entra.hpp"
+#include "cmd/memory-worker/redis_port.hpp"
 #include "protocol/azure/roles.hpp"
 #include "protocol/azure/sas.hpp"
 #include "protocol/azure/token_source.hpp"
@@ -15,6 +16,7 @@
 #include "protocol/io/loop.hpp"
 #include "protocol/llm/embedder.hpp"
 #include "protocol/observe/metrics.hpp"
+#include "protocol/redis/write_gate.hpp"
 
 namespace mw {
 
@@ -44,6 +46,7 @@ class live_world {
                                               std::function<void(failure)> closed);
 
   config::settings settings_;
+  std::shared_ptr<azure::token_source> identity_;  ///< null: nobody to sign in as
   azure::bus_connection bus_;
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;
@@ -54,6 +57,8 @@ class live_world {
   std::unique_ptr<llm::analyst> analyst_;
   std::unique_ptr<llm::embedder> embedder_;  ///< null: summaries are not embedded
   std::unique_ptr<memory::store> store_;
+  std::shared_ptr<redis::write_gate> redis_gate_;
+  const std::string lease_token_ = make_lease_token();
 };
 
 }  // namespace mw

@@ -82,6 +82,9 @@ void log_start(const config::loaded& c) {
       .field("quiet_ms", s.dispatcher.quiet)
       .field("bytes_in_flight", s.dispatcher.bytes_in_flight)
       .field("threads", s.process.threads);
+  if (!s.session_loader.own_keys || !s.session_loader.lease)
+    observe::log(log_level::warning, "conversations-not-leased")
+        .field("effect", "two replicas may pay the LLM for the same conversation");
   for (const auto& n : c.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
 }
 

@@ -2,26 +2,15 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <array>
 
+#include "protocol/tls/client_session.hpp"
+
 namespace mw::amqp {
-namespace {
-
-std::string openssl_error() {
-  const unsigned long code = ERR_get_error();
-  ERR_clear_error();
-  if (code == 0) return "connection ended";
-  const char* reason = ERR_reason_error_string(code);
-  return reason ? reason : "error " + std::to_string(code);
-}
-
-}  // namespace
 
 struct tls_session::handles {
-  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{nullptr, SSL_CTX_free};
-  std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, SSL_free};
+  tls::session ssl;
   BIO* in = nullptr;   // both owned by ssl
   BIO* out = nullptr;  // cipher bytes for the peer
 };
@@ -30,33 +19,16 @@ tls_session::tls_session(std::unique_ptr<handles> h) : handles_(std::move(h)) {}
 tls_session::~tls_session() = default;
 
 result<std::unique_ptr<tls_session>> tls_session::make(const std::string& host, const std::string& ca_file) {
+  const auto context = tls::make_context(ca_file);
+  if (!context) return fail(dependency::bus, context.error().code, context.error().detail);
+  auto session = tls::make_session(*context, host);
+  if (!session) return fail(dependency::bus, session.error().code, session.error().detail);
   auto h = std::make_unique<handles>();
-  ERR_clear_error();
-  h->context.reset(SSL_CTX_new(TLS_client_method()));
-  if (!h->context) return fail(dependency::bus, errc::internal, "TLS: " + openssl_error());
-  SSL_CTX* context = h->context.get();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  const bool loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
-                                      : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) == 1;
-  if (!loaded)
-    return fail(dependency::bus, errc::misconfigured,
-                "TLS: cannot read certificates from '" + ca_file + "': " + openssl_error());
-  h->ssl.reset(SSL_new(context));
+  h->ssl = std::move(*session);
   h->in = BIO_new(BIO_s_mem());
   h->out = BIO_new(BIO_s_mem());
-  SSL* ssl = h->ssl.get();
-  if (!ssl || !h->in || !h->out) return fail(dependency::bus, errc::internal, "TLS: " + openssl_error());
-  SSL_set_bio(ssl, h->in, h->out);
-  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) != 1) {
-    ERR_clear_error();
-    // A name, not an address: verified against the certificate, and sent as SNI.
-    if (SSL_set1_host(ssl, host.c_str()) != 1)
-      return fail(dependency::bus, errc::misconfigured, "TLS: '" + host + "' is no host name");
-    std::string name = host;
-    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
-  }
-  SSL_set_connect_state(ssl);
+  if (!h->in || !h->out) return fail(dependency::bus, errc::internal, "TLS: out of memory");
+  SSL_set_bio(h->ssl.get(), h->in, h->out);
   return std::unique_ptr<tls_session>{new tls_session{std::move(h)}};
 }
 
@@ -65,11 +37,8 @@ bool tls_session::established() const {
 }
 
 failure tls_session::problem() const {
-  const long verdict = SSL_get_verify_result(handles_->ssl.get());
-  std::string why = openssl_error();
-  if (verdict != X509_V_OK)
-    why = std::string{"certificate refused: "} + X509_verify_cert_error_string(verdict);
-  return fail(dependency::bus, established() ? errc::connection_lost : errc::unreachable, "TLS: " + why);
+  return fail(dependency::bus, established() ? errc::connection_lost : errc::unreachable,
+              "TLS: " + tls::explain(handles_->ssl.get()));
 }
 
 status tls_session::receive(std::string_view cipher, std::string& clear) {

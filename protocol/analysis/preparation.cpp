@@ -116,6 +116,12 @@ bool tried_in(const loaded_conversation& c, size_t count, const memory::skipped_
 
 }  // namespace
 
+flow::job_result postpone(const flow::job_spec& job, std::chrono::milliseconds wait) {
+  auto r = end_with(job, flow::job_end::postponed);
+  r.postpone_ms = wait.count();
+  return r;
+}
+
 bool record_covers_event(const memory::context& stored, const flow::job_spec& job) {
   if (!stored.conversation || !stored.conversation->through) return false;
   const auto& through = *stored.conversation->through;
@@ -151,9 +157,7 @@ preparation prepare(const prepare_request& r) {
   }
   if (r.job.may_postpone && c.last_activity && r.now < *c.last_activity + r.quiet &&
       r.now >= *c.last_activity) {
-    p.end = end_with(r.job, flow::job_end::postponed);
-    p.end.postpone_ms =
-        std::chrono::ceil<std::chrono::milliseconds>(*c.last_activity + r.quiet - r.now).count();
+    p.end = postpone(r.job, std::chrono::ceil<std::chrono::milliseconds>(*c.last_activity + r.quiet - r.now));
     return p;
   }
   loaded_conversation out;

@@ -51,6 +51,9 @@ struct preparation {
 
 preparation prepare(const prepare_request& r);
 
+/// The job's end where it has to wait for something else than itself.
+flow::job_result postpone(const flow::job_spec& job, std::chrono::milliseconds wait);
+
 /// The conversation is not in Redis: does the stored record already cover the event?
 bool record_covers_event(const memory::context& stored, const flow::job_spec& job);
 

@@ -152,8 +152,12 @@ void add_session_loader(std::vector<option>& t) {
        .doc = "Host of the Redis that holds the conversations."});
   add(&s::port, "port", {.min = 1, .max = 65'535, .env = {"REDIS_PORT"}, .doc = "Its port."});
   add(&s::tls, "tls", {.env = {"REDIS_SSL"}, .doc = "Connect with TLS and verify the certificate."});
-  add(&s::username, "username", {.env = {"REDIS_USERNAME"}, .doc = "ACL user; empty: Redis's default user."});
-  add(&s::password, "password", {.env = {"REDIS_PASSWORD"}, .doc = "Password or access key."});
+  add(&s::username, "username",
+      {.env = {"REDIS_USERNAME"},
+       .doc = "ACL user; empty: Redis's default user, with Entra the token's object id."});
+  add(&s::password, "password",
+      {.env = {"REDIS_PASSWORD"},
+       .doc = "Password or access key; without it: Entra over TLS, else no log-in."});
   add(&s::ca_file, "ca-file", {.doc = "PEM file of certificate authorities for Redis; empty: the system's."});
   add(&s::connect_timeout, "connect-timeout",
       {.min = 100, .max = 2 * minutes, .doc = "Limit of connecting, TLS and log-in included."});
@@ -178,6 +182,9 @@ void add_session_loader(std::vector<option>& t) {
   add(&s::own_keys, "own-keys",
       {.doc =
            "Whether the worker may write keys of its own (saved answers, attempts, leases) to this Redis."});
+  add(&s::lease, "lease",
+      {.doc = "Lease a conversation in Redis while it is worked on, so that of several replicas one pays for "
+              "the LLM; needs own-keys. Costs two pipelined commands per job."});
   add(&s::key_prefix, "key-prefix", {.doc = "What the worker's own keys start with."});
   add_restart(add, &s::restart);
 }

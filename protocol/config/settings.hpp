@@ -62,7 +62,7 @@ struct session_loader_settings {
   uint16_t port = 10'000;
   bool tls = true;
   std::string username;
-  secret password;  ///< empty: Entra when the host is Azure's, else no AUTH
+  secret password;  ///< empty: Entra over TLS, else no log-in
   std::string ca_file;
   milliseconds connect_timeout{5'000};
   milliseconds command_timeout{5'000};
@@ -70,6 +70,7 @@ struct session_loader_settings {
   milliseconds missing_retry{5'000};
   uint32_t mailbox_limit = 64;
   bool own_keys = true;
+  bool lease = true;  ///< only with own_keys
   std::string key_prefix = "memory-worker:";
   restart_strategy restart = restart_strategy::one_for_one;
 };

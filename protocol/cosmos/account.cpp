@@ -25,12 +25,6 @@ failure of_memory(failure f) {
   return f;
 }
 
-/// "https://host" of "https://host:443/", for the scope of a token.
-std::string without_port(const std::string& endpoint) {
-  const size_t host = endpoint.find("://") + 3;
-  return endpoint.substr(0, endpoint.find_first_of(":/", host));
-}
-
 const char* method_of(operation op) {
   switch (op) {
     case operation::read:
@@ -63,6 +57,12 @@ using call_ptr = std::shared_ptr<call>;
 
 }  // namespace
 
+std::string scope_of(std::string_view endpoint) {
+  const size_t scheme = endpoint.find("://");
+  const size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
+  return std::string{endpoint.substr(0, endpoint.find_first_of(":/", host))} + "/.default";
+}
+
 class account::impl : public std::enable_shared_from_this<account::impl> {
  public:
   impl(io::loop& loop, http::client& client, account_options options)
@@ -77,7 +77,7 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
                   "COSMOS_ENDPOINT is not a URL like https://ACCOUNT.documents.azure.com:443/");
     if (options_.database.empty())
       return fail(dependency::memory, errc::misconfigured, "COSMOS_DATABASE_NAME is empty");
-    scope_ = without_port(url) + "/.default";
+    scope_ = scope_of(url);
     if (options_.key.empty() && !options_.tokens)
       return fail(dependency::memory, errc::misconfigured,
                   "COSMOS_ENDPOINT is set, but neither COSMOS_KEY nor an Entra identity");

@@ -24,6 +24,9 @@ struct observer {
   std::function<void(std::string_view cause)> asked_again;  ///< one of retry_causes
 };
 
+/// The Entra scope of an account: "https://ACCOUNT.documents.azure.com/.default".
+std::string scope_of(std::string_view endpoint);
+
 struct account_options {
   std::string endpoint;  ///< "https://ACCOUNT.documents.azure.com:443/"
   std::string database;

@@ -87,6 +87,11 @@ void dispatch::finished(const job_result& r, time_point now) {
       hold(j, duration::zero(), now);
       break;
     case job_end::postponed: {
+      if (!j.spec.may_postpone && !draining_) {
+        // Its window cannot open again: the job waits as it is.
+        hold(j, std::chrono::milliseconds{r.postpone_ms}, now);
+        break;
+      }
       const window w = j.from;
       close_job(r.id);
       reopen(w, r.postpone_ms, now);

@@ -36,7 +36,7 @@ enum class job_end : uint8_t {
   partial,    ///< a part is stored, the watermark moved; the rest follows in another round
   covered,    ///< nothing new from the user, or the watermark covers it: no LLM call was needed
   forgotten,  ///< another epoch: dropped on purpose
-  postponed,  ///< the conversation is not quiet yet
+  postponed,  ///< the conversation is not quiet yet, or another replica works on it
   failed,     ///< `error` at `at`
 };
 std::string_view to_string(job_end e);
@@ -49,7 +49,7 @@ struct job_result {
   failure error;
   uint32_t calls_used = 0;
   uint32_t prefix = 0;
-  int64_t postpone_ms = 0;           ///< postponed: quiet again at the earliest in so many ms
+  int64_t postpone_ms = 0;           ///< postponed: not before so many ms
   bool record_covers_event = false;  ///< conversation missing: the record's time is at or after the event
   bool stored_empty_guard =
       false;  ///< conversation missing and Redis looks emptied (run id changed, many in a row)

@@ -23,25 +23,34 @@ constexpr error_rule rules[] = {
     {"WRONGPASS", errc::unauthorized, "check REDIS_PASSWORD and REDIS_USERNAME"},
     {"ERR AUTH", errc::unauthorized, "this server has no password: leave REDIS_PASSWORD empty"},
     {"ERR invalid password", errc::unauthorized, "check REDIS_PASSWORD"},
-    {"NOPERM", errc::forbidden, "give this user the permission (ACL SETUSER)"},
+    {"NOPERM", errc::forbidden, {}},
     {"DENIED", errc::forbidden,
      "the server is in protected mode: set a password there and REDIS_PASSWORD here"},
     {"LOADING", errc::overloaded, "the server is loading its data, wait"},
-    {"TRYAGAIN", errc::overloaded, {}},
-    {"CLUSTERDOWN", errc::overloaded, {}},
-    {"MASTERDOWN", errc::overloaded, {}},
+    {"TRYAGAIN", errc::overloaded, "the cluster is moving this slot"},
+    {"CLUSTERDOWN", errc::overloaded, "the cluster lacks nodes"},
+    {"MASTERDOWN", errc::overloaded, "this replica has lost its primary and must not serve old data"},
     {"BUSY", errc::overloaded, "a script runs too long on the server"},
     {"ERR max number of clients", errc::overloaded, "raise maxclients on the server"},
     {"OOM", errc::no_memory, "raise maxmemory on the server"},
-    {"READONLY", errc::no_memory, "this is a replica: point REDIS_HOST at the primary"},
+    {"READONLY", errc::no_memory, "this is a replica: it takes no writes until it is promoted"},
     {"MISCONF", errc::no_memory, "the server cannot save to its disk"},
     {"NOREPLICAS", errc::no_memory, "the server lacks replicas to write to"},
-    {"MOVED", errc::misconfigured, "this is a cluster node: use the endpoint of a single shard or a proxy"},
-    {"ASK", errc::misconfigured, "this is a cluster node: use the endpoint of a single shard or a proxy"},
+    {"MOVED", errc::overloaded, "the cluster is moving this slot from node to node"},
+    {"ASK", errc::overloaded, "the cluster is moving this slot from node to node"},
 };
 
 bool is_rule(std::string_view line, std::string_view prefix) {
   return line.starts_with(prefix) && (line.size() == prefix.size() || line[prefix.size()] == ' ');
+}
+
+std::string missing_permission(std::string_view command, std::string_view pattern) {
+  if (command.empty()) return "give this user the permission (ACL SETUSER)";
+  std::string name{command};
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (pattern.empty()) return fmt::format("this user needs +{}: ACL SETUSER", name);
+  return fmt::format("this user needs +{} on ~{}: ACL SETUSER", name, pattern);
 }
 
 /// Without what repeats our arguments, and short.
@@ -52,13 +61,15 @@ std::string_view presentable(std::string_view line) {
 
 }  // namespace
 
-failure meaning_of(std::string_view error_line, std::string_view where) {
+failure meaning_of(std::string_view error_line, std::string_view where, std::string_view command,
+                   std::string_view pattern) {
   const auto shown = presentable(error_line);
   for (const auto& rule : rules) {
     if (!is_rule(error_line, rule.prefix)) continue;
-    return fail(dependency::redis, rule.code,
-                rule.fix.empty() ? fmt::format("{}: {}", where, shown)
-                                 : fmt::format("{}: {} ({})", where, shown, rule.fix));
+    const std::string fix = rule.code == errc::forbidden && rule.fix.empty()
+                                ? missing_permission(command, pattern)
+                                : std::string{rule.fix};
+    return fail(dependency::redis, rule.code, fmt::format("{}: {} ({})", where, shown, fix));
   }
   return fail(dependency::redis, errc::rejected, fmt::format("{}: {}", where, shown));
 }

@@ -37,7 +37,9 @@ class reply_reader {
 };
 
 /// What Redis means by an error line ("NOAUTH Authentication required."). detail: `where`, the line (cut
-/// before any argument it repeats), and what a person can do about it.
-failure meaning_of(std::string_view error_line, std::string_view where);
+/// before any argument it repeats), and what a person can do about it. `command` and `pattern` (of its key)
+/// name the permission that is missing.
+failure meaning_of(std::string_view error_line, std::string_view where, std::string_view command = {},
+                   std::string_view pattern = {});
 
 }  // namespace mw::redis

@@ -203,6 +203,23 @@ void transport::on_socket(uint32_t events) {
   if (phase_ == phase::open) read_arrived(bytes_per_event);
 }
 
+std::string_view transport::doing() const {
+  switch (phase_) {
+    case phase::idle:
+    case phase::resolving:
+      return "resolving the name";
+    case phase::connecting:
+      return "connecting";
+    case phase::handshake:
+      return "in the TLS handshake (does the server speak TLS on this port?)";
+    case phase::open:
+      return "logging in";
+    case phase::ended:
+      break;
+  }
+  return "ending";
+}
+
 void transport::read_arrived(size_t max_bytes) {
   size_t taken = 0;
   while (phase_ == phase::open && taken < max_bytes) {
@@ -220,6 +237,12 @@ void transport::read_arrived(size_t max_bytes) {
         return end(errc::connection_lost, where_ + ": " + layer_->problem());
     }
   }
+  // The socket does not report what the layer has taken from it already.
+  if (phase_ == phase::open && layer_->holds_bytes() && read_on_ == 0)
+    read_on_ = loop_.after({}, [this] {
+      read_on_ = 0;
+      read_arrived(bytes_per_event);
+    });
 }
 
 void transport::write(std::string_view bytes) {
@@ -258,6 +281,8 @@ void transport::update_interest() {
 }
 
 void transport::drop_socket() {
+  if (read_on_ != 0) loop_.cancel(read_on_);
+  read_on_ = 0;
   if (fd_ < 0) return;
   loop_.unwatch(fd_);
   ::close(fd_);

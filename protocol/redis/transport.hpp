@@ -1,6 +1,6 @@
 // The byte stream under a Redis connection: name resolution off the loop, connect to each address in turn,
 // non-blocking reads and buffered writes. A stream_layer carries the bytes over the connected socket: plain
-// TCP is built in, TLS is one more implementation of it. Every method and callback on the loop's thread.
+// TCP is built in, TLS is another one (tls_layer.hpp). Every method and callback on the loop's thread.
 // `ended` comes at most once (unreachable before `connected`, connection_lost after), nothing follows it or
 // close(). No time-out of its own: the owner bounds the phases.
 #pragma once
@@ -40,6 +40,8 @@ class stream_layer {
   virtual step handshake(int fd) = 0;
   /// `again` only when nothing is left inside the layer either.
   virtual moved read(int fd, std::span<char> into) = 0;
+  /// Bytes were taken off the socket that read() has not given out yet.
+  virtual bool holds_bytes() const { return false; }
   virtual moved write(int fd, std::string_view from) = 0;
   /// Epoll bits this layer waits for beside EPOLLIN.
   virtual uint32_t wants() const = 0;
@@ -70,6 +72,8 @@ class transport {
   void close();
   /// "host:port"
   const std::string& where() const { return where_; }
+  /// What it is at, for the message of a time-out ("connecting").
+  std::string_view doing() const;
 
  private:
   struct resolution;
@@ -98,6 +102,7 @@ class transport {
   phase phase_ = phase::idle;
   int fd_ = -1;
   uint32_t interest_ = 0;
+  io::timer_id read_on_ = 0;
   std::shared_ptr<resolution> resolution_;
   std::vector<address> addresses_;
   size_t next_address_ = 0;

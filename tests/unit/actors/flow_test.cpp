@@ -78,6 +78,49 @@ TEST_CASE("a missing conversation is read again for some seconds before it is de
   }
 }
 
+TEST_CASE("a conversation that another replica works on waits without a call, and is covered by its work") {
+  world w;
+  w.redis.leased_elsewhere.insert("lease:ann:s1");
+  w.say(1, "ann", "s1");
+  w.say(2, "bob", "s2");
+  w.advance(seconds{20});
+  CHECK(w.bus.settled == texts{"2 complete"});
+  CHECK(w.llm.calls.size() == 1);
+  CHECK(w.redis.fetches < 20);
+  size_t calls = 1;
+  SUBCASE("the other commits") {
+    auto& theirs = w.store.records["s1"];
+    theirs.user_id = "ann";
+    theirs.session_id = "s1";
+    theirs.summary = "Theirs";
+    theirs.through = memory::watermark{"m2", "2026-01-01T00:00:00Z"};
+  }
+  SUBCASE("the other dies, and its lease with it") {
+    w.redis.leased_elsewhere.clear();
+    calls = 2;
+  }
+  w.advance(seconds{10});
+  CHECK(w.bus.settled == texts{"2 complete", "1 complete"});
+  CHECK(w.llm.calls.size() == calls);
+  CHECK(w.redis.leases.empty());
+  CHECK(w.bytes_held() == 0);
+}
+
+TEST_CASE("a conversation is leased while its job lives, however long that is, and no longer") {
+  world w;
+  w.llm.holds = true;
+  w.say(1, "ann", "s1");
+  w.run();
+  CHECK(w.redis.leases == std::set<std::string>{"lease:ann:s1"});
+  CHECK(w.redis.renewals == 0);
+  w.advance(seconds{50});
+  CHECK(w.redis.renewals == 2);
+  w.llm.answer_all();
+  w.run();
+  CHECK(w.bus.settled == texts{"1 complete"});
+  CHECK(w.redis.leases.empty());
+}
+
 TEST_CASE("with windows a chat is analysed once, when it has been quiet, and older events are covered") {
   auto s = plain_settings();
   s.dispatcher.quiet = seconds{60};

@@ -108,6 +108,13 @@ class redis_session : public session_port {
   void count_failure(int64_t sequence, std::function<void(result<uint32_t>)> done) override {
     done(++redis_.failures[sequence]);
   }
+  void lease(const std::string& key, std::function<void(bool)> done) override {
+    const bool ours = !redis_.leased_elsewhere.contains(key);
+    if (ours) redis_.leases.insert(key);
+    done(ours);
+  }
+  void renew_lease(const std::string&) override { ++redis_.renewals; }
+  void release_lease(const std::string& key) override { redis_.leases.erase(key); }
 
  private:
   fake_redis& redis_;

@@ -49,6 +49,9 @@ struct fake_redis {
   std::map<std::string, std::string> conversations;  ///< by session; JSON
   std::map<std::string, std::string> answers;
   std::map<int64_t, uint32_t> failures;
+  std::set<std::string> leased_elsewhere;  ///< keys another process holds
+  std::set<std::string> leases;            ///< keys this worker holds
+  int renewals = 0;
   // --- what happened ---
   int connections = 0;
   int fetches = 0;

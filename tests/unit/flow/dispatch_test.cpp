@@ -93,6 +93,35 @@ TEST_CASE("dispatch: a redelivery of what waits in a window closes it") {
   CHECK_FALSE(t.running("s").may_postpone);
 }
 
+TEST_CASE("dispatch: postponed where the window cannot open again, the job waits and is not lost") {
+  scene t{scene::at_once()};
+  t.deliver(1, "s");
+  const auto first = t.running("s");
+  CHECK_FALSE(first.may_postpone);
+  job_result r;
+  r.id = first.id;
+  r.attempt = first.attempt;
+  r.end = job_end::postponed;
+  r.postpone_ms = 2'000;
+  t.d->finished(r, t.now);
+  t.pass(1s);
+  CHECK(t.d->running() == 0);
+  t.pass(1s);
+  CHECK(t.d->running() == 1);
+  CHECK(t.running("s").attempt == first.attempt + 1);
+  CHECK(t.outcome(1).empty());
+  r.attempt = t.running("s").attempt;
+  SUBCASE("and goes on") {
+    t.commit("s");
+    CHECK(t.outcome(1) == "complete committed");
+  }
+  SUBCASE("but not through a shutdown") {
+    t.d->drain(t.now);
+    t.d->finished(r, t.now);
+    CHECK(t.outcome(1) == "release shutdown");
+  }
+}
+
 TEST_CASE("dispatch: late answers of an older attempt, and of jobs long gone, are ignored") {
   scene t{scene::at_once()};
   t.deliver(1, "s");

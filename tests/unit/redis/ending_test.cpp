@@ -258,12 +258,3 @@ TEST_CASE("redis end: a client may be given up in its own callbacks") {
   CHECK(other.call({"LPUSH", "list", "x"}));
   CHECK(take(behind.get_future()) == errc::cancelled);
 }
-
-TEST_CASE("redis end: TLS is refused in words until it is built in") {
-  client_options options;
-  options.tls = true;
-  connection c{options};
-  const auto why = c.closed();
-  CHECK(why.code == errc::misconfigured);
-  CHECK(names(why.detail, "TLS"));
-}

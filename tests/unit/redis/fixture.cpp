@@ -1,9 +1,11 @@
 #include "tests/unit/redis/fixture.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,6 +14,10 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "protocol/redis/reply_reader.hpp"
 
 namespace redis_test {
 namespace {
@@ -64,6 +70,27 @@ int spawn(const args& command) {
   return pid;
 }
 
+/// Runs a command in that folder to its end, which must be good; its output goes to a file there.
+void run_in(const std::string& folder, const args& command) {
+  std::vector<char*> argv;
+  for (const auto& a : command) argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  const int pid = fork();
+  if (pid == 0) {
+    const int log =
+        chdir(folder.c_str()) == 0 ? open("commands.log", O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
+    if (log < 0) _exit(126);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  int result = -1;
+  waitpid(pid, &result, 0);
+  CAPTURE(command[0] + " " + command[1]);
+  REQUIRE(result == 0);
+}
+
 }  // namespace
 
 uint16_t free_port() {
@@ -72,10 +99,65 @@ uint16_t free_port() {
   return port;
 }
 
+void until(const char* what, const std::function<bool()>& holds) {
+  CAPTURE(std::string{what});
+  for (int i = 0; i < 3'000; ++i) {
+    if (holds()) return;
+    poll(nullptr, 0, 10);
+  }
+  FAIL("never happened");
+}
+
+authority::authority() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "mw-ca-XXXXXX").string();
+  REQUIRE(mkdtemp(pattern.data()) != nullptr);
+  folder_ = pattern;
+  std::ofstream{folder_ + "/index.txt"};
+  std::ofstream{folder_ + "/serial"} << "01\n";
+  std::ofstream{folder_ + "/ca.cnf"}
+      << "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\n"
+         "policy=p\ndefault_md=sha256\ncopy_extensions=copy\nunique_subject=no\n"
+         "[p]\ncommonName=supplied\n";
+  run_in(folder_,
+         {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+          "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test authority"});
+}
+
+authority::~authority() {
+  std::filesystem::remove_all(folder_);
+}
+
+authority::certificate authority::issue(const std::string& names, bool expired) {
+  const auto name = std::to_string(++issued_);
+  run_in(folder_, {"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/CN=redis " + name, "-addext",
+                   "subjectAltName=" + names});
+  run_in(folder_, {"openssl", "ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.crt", "-keyfile",
+                   "ca.key", "-in", name + ".csr", "-out", name + ".crt", "-startdate", "20200101000000Z",
+                   "-enddate", expired ? "20200201000000Z" : "20991231000000Z"});
+  return {folder_ + "/" + name + ".crt", folder_ + "/" + name + ".key"};
+}
+
 server::server(args more_options) {
   for (int attempt = 0; attempt < 3; ++attempt)
     if (start(more_options)) return;
   FAIL("redis-server did not start (is the package redis-server installed?)");
+}
+
+server::server(const authority& ca, const authority::certificate& c, args more_options) {
+  for (const auto& [key, value] :
+       std::initializer_list<std::pair<const char*, std::string>>{{"--tls-cert-file", c.cert_file},
+                                                                  {"--tls-key-file", c.key_file},
+                                                                  {"--tls-ca-cert-file", ca.ca_file()},
+                                                                  {"--tls-auth-clients", "no"}}) {
+    more_options.emplace_back(key);
+    more_options.push_back(value);
+  }
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    tls_port_ = free_port();
+    if (start(more_options)) return;
+  }
+  FAIL("redis-server did not start with TLS");
 }
 
 bool server::start(const args& more_options) {
@@ -83,10 +165,20 @@ bool server::start(const args& more_options) {
   REQUIRE(mkdtemp(pattern.data()) != nullptr);
   folder_ = pattern;
   port_ = free_port();
-  args command{"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1",   "--save", "",
-               "--dir",        folder_,  "--logfile",           "log",    "--daemonize", "no"};
-  command.insert(command.end(), more_options.begin(), more_options.end());
-  pid_ = spawn(command);
+  command_ = {"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1",   "--save", "",
+              "--dir",        folder_,  "--logfile",           "log",    "--daemonize", "no"};
+  if (tls_port_ != 0) {
+    command_.emplace_back("--tls-port");
+    command_.push_back(std::to_string(tls_port_));
+  }
+  command_.insert(command_.end(), more_options.begin(), more_options.end());
+  if (run()) return true;
+  std::filesystem::remove_all(folder_);
+  return false;
+}
+
+bool server::run() {
+  pid_ = spawn(command_);
   for (int i = 0; i < 1'000; ++i) {
     if (answers_ping(port_)) return true;
     if (waitpid(pid_, nullptr, WNOHANG) == pid_) {  // somebody else took the port meanwhile
@@ -96,8 +188,21 @@ bool server::start(const args& more_options) {
     poll(nullptr, 0, 10);
   }
   kill_now();
-  std::filesystem::remove_all(folder_);
   return false;
+}
+
+void server::start_again() {
+  kill_now();
+  REQUIRE(run());
+}
+
+client_options server::tls_options(const authority& ca) const {
+  client_options o;
+  o.host = "localhost";
+  o.port = tls_port_;
+  o.tls = true;
+  o.ca_file = ca.ca_file();
+  return o;
 }
 
 void server::kill_now() {
@@ -137,6 +242,57 @@ client_options peer::options() const {
   client_options o;
   o.port = port_;
   return o;
+}
+
+speaker::speaker(answer_fn answer) : answer_(std::move(answer)) {
+  listener_ = listening_socket(port_);
+  stop_ = eventfd(0, EFD_CLOEXEC);
+  thread_ = std::thread{[this] { run(); }};
+}
+
+speaker::~speaker() {
+  eventfd_write(stop_, 1);
+  thread_.join();
+  close(listener_);
+  close(stop_);
+}
+
+void speaker::run() {
+  std::map<int, std::unique_ptr<mw::redis::reply_reader>> readers;
+  for (;;) {
+    std::vector<pollfd> fds{{stop_, POLLIN, 0}, {listener_, POLLIN, 0}};
+    for (const auto& [fd, reader] : readers) fds.push_back({fd, POLLIN, 0});
+    poll(fds.data(), fds.size(), -1);
+    if (fds[0].revents != 0) break;
+    if (fds[1].revents != 0) {
+      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      readers[fd] = std::make_unique<mw::redis::reply_reader>(1u << 20, [this, fd](mw::redis::raw_reply r) {
+        args command;
+        for (auto& item : r.value.items) command.push_back(std::move(item.text));
+        say(fd, answer_(fd, command));
+        return true;
+      });
+    }
+    for (size_t i = 2; i < fds.size(); ++i) {
+      if (fds[i].revents == 0) continue;
+      std::array<char, 16'384> buffer{};
+      const ssize_t n = recv(fds[i].fd, buffer.data(), buffer.size(), 0);
+      if (n > 0 && readers.at(fds[i].fd)->receive({buffer.data(), static_cast<size_t>(n)})) continue;
+      readers.erase(fds[i].fd);
+      close(fds[i].fd);
+    }
+  }
+  for (const auto& [fd, reader] : readers) close(fd);
+}
+
+client_options speaker::options() const {
+  client_options o;
+  o.port = port_;
+  return o;
+}
+
+std::string speaker::text(const std::string& value) {
+  return fmt::format("${}\r\n{}\r\n", value.size(), value);
 }
 
 void expect(int fd, const std::string& tail) {

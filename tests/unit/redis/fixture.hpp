@@ -39,20 +39,51 @@ inline bool names(const std::string& text, const std::string& word) {
 /// A port of 127.0.0.1 on which nobody listens now.
 uint16_t free_port();
 
+/// Polls until it holds; fails the test when that takes too long.
+void until(const char* what, const std::function<bool()>& holds);
+
+/// A certificate authority of its own, made with the openssl command.
+class authority {
+ public:
+  struct certificate {
+    std::string cert_file;
+    std::string key_file;
+  };
+  authority();
+  ~authority();
+  authority(const authority&) = delete;
+  authority& operator=(const authority&) = delete;
+  std::string ca_file() const { return folder_ + "/ca.crt"; }
+  /// `names` as in "DNS:localhost,IP:127.0.0.1".
+  certificate issue(const std::string& names, bool expired = false);
+
+ private:
+  std::string folder_;
+  int issued_ = 0;
+};
+
 class server {
  public:
   explicit server(args more_options = {});
+  /// Speaks TLS on tls_port() as well.
+  server(const authority& ca, const authority::certificate& c, args more_options = {});
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   uint16_t port() const { return port_; }
-  void kill_now();  ///< SIGKILL, and waits for the end
+  uint16_t tls_port() const { return tls_port_; }
+  void kill_now();     ///< SIGKILL, and waits for the end
+  void start_again();  ///< on the same ports, in the same folder
   client_options options() const;
+  client_options tls_options(const authority& ca) const;
 
  private:
   bool start(const args& more_options);
+  bool run();
   std::string folder_;
+  args command_;
   uint16_t port_ = 0;
+  uint16_t tls_port_ = 0;
   int pid_ = -1;
 };
 
@@ -68,6 +99,27 @@ class peer {
  private:
   uint16_t port_ = 0;
   int listener_ = -1;
+  std::thread thread_;
+};
+
+/// Accepts any number of connections and answers each command at once, with what `answer` says (RESP bytes;
+/// it runs on a thread of its own).
+class speaker {
+ public:
+  using answer_fn = std::function<std::string(int connection, const args& command)>;
+  explicit speaker(answer_fn answer);
+  ~speaker();
+  speaker(const speaker&) = delete;
+  speaker& operator=(const speaker&) = delete;
+  client_options options() const;
+  static std::string text(const std::string& value);
+
+ private:
+  void run();
+  answer_fn answer_;
+  uint16_t port_ = 0;
+  int listener_ = -1;
+  int stop_ = -1;
   std::thread thread_;
 };
 

@@ -37,8 +37,8 @@ TEST_CASE("redis errors: each line has its meaning, with the place and what to d
       {"READONLY You can't write against a read only replica.", errc::no_memory},
       {"MISCONF Redis is configured to save RDB snapshots", errc::no_memory},
       {"NOREPLICAS Not enough good replicas to write.", errc::no_memory},
-      {"MOVED 3999 127.0.0.1:6381", errc::misconfigured},
-      {"ASK 3999 127.0.0.1:6381", errc::misconfigured},
+      {"MOVED 3999 127.0.0.1:6381", errc::overloaded},
+      {"ASK 3999 127.0.0.1:6381", errc::overloaded},
       {"WRONGTYPE Operation against a key holding the wrong kind of value", errc::rejected},
       {"ERR syntax error", errc::rejected},
       {"BUSYGROUP Consumer Group name already exists", errc::rejected},
@@ -53,6 +53,8 @@ TEST_CASE("redis errors: each line has its meaning, with the place and what to d
     CHECK(f.detail.starts_with("redis.test:6379: " + std::string{row.line}));
   }
   CHECK(meaning_of("NOAUTH x", "h").detail.find("REDIS_PASSWORD") != std::string::npos);
+  CHECK(meaning_of("NOPERM x", "h", "SET", "session:*").detail.find("+set on ~session:*") !=
+        std::string::npos);
   CHECK(meaning_of("ERR " + std::string(5'000, 'x'), "h").detail.size() < 300);
 }
 

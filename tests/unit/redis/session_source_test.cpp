@@ -4,12 +4,10 @@
 
 #include <string>
 
-#include "protocol/redis/own_keys.hpp"
 #include "tests/unit/redis/fixture.hpp"
 
 using namespace redis_test;
 using namespace std::chrono_literals;
-using mw::redis::own_keys;
 using mw::redis::session_source;
 
 namespace {
@@ -25,14 +23,6 @@ result<std::string> read(connection& c, const std::string& session, session_sour
   session_source source{c.client()};
   source.read(session, cap, std::move(admit), [&](result<std::string> r) { text.set_value(std::move(r)); });
   return take(text.get_future());
-}
-
-/// Runs one call of own_keys and gives what it answers.
-template <class T, class Call>
-result<T> answer_of(const Call& call) {
-  std::promise<result<T>> p;
-  call([&](result<T> r) { p.set_value(std::move(r)); });
-  return take(p.get_future());
 }
 
 }  // namespace
@@ -151,52 +141,4 @@ TEST_CASE("session source: a lost connection is not a missing conversation") {
   redis.kill_now();
   CHECK(c.closed().code == errc::connection_lost);
   CHECK(read(c, "s", admit_at_once).error().code == errc::connection_lost);
-}
-
-TEST_CASE("own keys: written under our prefix with a time to live, read and removed") {
-  server redis;
-  connection c{redis.options()};
-  own_keys keys{c.client()};
-  using text = std::optional<std::string>;
-  CHECK_FALSE(*answer_of<text>([&](auto done) { keys.get("a", done); }));
-  CHECK(answer_of<mw::ok_t>([&](auto done) { keys.set("a", "v", 60s, done); }));
-  CHECK(*answer_of<text>([&](auto done) { keys.get("a", done); }) == "v");
-  CHECK(c.text({"GET", "memory-worker:a"}) == "v");
-  CHECK(c.call({"PTTL", "memory-worker:a"})->integer > 0);
-  CHECK(*answer_of<bool>([&](auto done) { keys.remove("a", done); }));
-  CHECK_FALSE(*answer_of<bool>([&](auto done) { keys.remove("a", done); }));
-  CHECK(answer_of<mw::ok_t>([&](auto done) { keys.set("empty", "", 0ms, done); }));
-}
-
-TEST_CASE("own keys: a lease is taken by one only") {
-  server redis;
-  connection c{redis.options()};
-  own_keys keys{c.client()};
-  CHECK(*answer_of<bool>([&](auto done) { keys.set_if_absent("lease", "me", 60s, done); }));
-  CHECK_FALSE(*answer_of<bool>([&](auto done) { keys.set_if_absent("lease", "you", 60s, done); }));
-  CHECK(c.text({"GET", "memory-worker:lease"}) == "me");
-  CHECK(c.call({"PTTL", "memory-worker:lease"})->integer > 0);
-}
-
-TEST_CASE("own keys: attempts are counted, with a time to live") {
-  server redis;
-  connection c{redis.options()};
-  own_keys keys{c.client()};
-  for (int64_t i = 1; i <= 3; ++i)
-    CHECK(*answer_of<int64_t>([&](auto done) { keys.increment("attempts", 60s, done); }) == i);
-  CHECK(c.call({"PTTL", "memory-worker:attempts"})->integer > 0);
-}
-
-TEST_CASE("own keys: a Redis that takes no writes says so for each of them") {
-  server redis;
-  connection c{redis.options()};
-  CHECK(c.text({"CONFIG", "SET", "maxmemory", "1"}) == "OK");
-  own_keys keys{c.client()};
-  CHECK(answer_of<mw::ok_t>([&](auto done) { keys.set("a", "v", 60s, done); }).error().code ==
-        errc::no_memory);
-  CHECK(answer_of<bool>([&](auto done) { keys.set_if_absent("a", "v", 60s, done); }).error().code ==
-        errc::no_memory);
-  CHECK(answer_of<int64_t>([&](auto done) { keys.increment("n", 60s, done); }).error().code ==
-        errc::no_memory);
-  CHECK_FALSE(*answer_of<bool>([&](auto done) { keys.remove("a", done); }));
 }
