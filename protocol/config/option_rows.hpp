@@ -1,5 +1,5 @@
 // How options.cpp writes its rows: the field's C++ type decides the option's type and how it is read and
-// written. Included by options.cpp only.
+// written. Included by options.cpp and options_telemetry.cpp only.
 #pragma once
 
 #include <algorithm>
@@ -112,5 +112,8 @@ template <class Section>
 section_rows<Section> rows_of(std::vector<option>& table, std::string_view name, Section settings::*section) {
   return {table, name, section};
 }
+
+/// The section of telemetry: options_telemetry.cpp.
+void add_telemetry(std::vector<option>& table);
 
 }  // namespace mw::config

@@ -355,6 +355,7 @@ std::vector<option> make_table() {
   add_supervisor(t);
   add_admin(t);
   add_process(t);
+  add_telemetry(t);
   return t;
 }
 
@@ -374,9 +375,6 @@ const option* find_option(std::string_view section, std::string_view key) {
 
 const std::vector<unused_variable>& unused_variables() {
   static const std::vector<unused_variable> list{
-      {"APPLICATIONINSIGHTS_CONNECTION_STRING", "telemetry is not exported in this version; use /metrics"},
-      {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
-       "conversation text is never captured in this version"},
       {"AZURE_OPENAI_EMBEDDINGS_DEPLOYMENT_NAME", "summaries are not embedded in this version"},
       {"AZURE_CLIENT_ID", "Entra identities are not supported in this version"},
   };

@@ -126,6 +126,12 @@ struct metrics : private metric_registry {
   // --- dependencies and the process itself
   labelled<Gauge> breaker = gauges("memory_worker_breaker_state", "0 closed, 1 probing, 2 open.",
                                    "dependency", {"redis", "llm", "memory-store"});
+  labelled<Counter> telemetry_sent =
+      counters("memory_worker_telemetry_sent_total", "Spans and envelopes a receiver took, by exporter.",
+               "exporter", {"otlp", "application-insights"});
+  labelled<Counter> telemetry_dropped =
+      counters("memory_worker_telemetry_dropped_total", "Spans and envelopes that were dropped, by cause.",
+               "cause", {"queue-full", "refused", "quota", "gave-up", "shutdown"});
   labelled<Counter> actor_restarts =
       counters("memory_worker_actor_restarts_total", "Restarts by the supervisor, by actor.", "actor",
                {"receiver", "dispatcher", "session_loader", "llm_analyzer", "memory_writer", "admin"});
