@@ -94,7 +94,7 @@ bool batch_sender::flush(std::chrono::milliseconds limit) {
 trace_time batch_sender::wake_at() const {
   auto at = metrics_due_;
   if (in_flight_) return at;
-  if (!buffer_.empty()) at = std::min(at, std::max(due_, not_before_));
+  if (!buffer_.empty()) at = std::min(at, has_full_batch() ? not_before_ : std::max(due_, not_before_));
   return std::min(at, trace_clock::now() + options_.delay);
 }
 
@@ -158,12 +158,15 @@ void batch_sender::keep(std::vector<encoded_item> made, trace_time since) {
   if (lost > 0) count_.dropped("queue-full", lost);
 }
 
+bool batch_sender::has_full_batch() const {
+  return buffered_weight_ >= options_.batch_items || buffered_bytes_ >= options_.batch_bytes;
+}
+
 bool batch_sender::may_send() const {
   if (in_flight_ || buffer_.empty()) return false;
   const auto now = trace_clock::now();
   if (now < not_before_) return false;
-  return flushing_ || buffered_weight_ >= options_.batch_items || buffered_bytes_ >= options_.batch_bytes ||
-         now >= due_;
+  return flushing_ || has_full_batch() || now >= due_;
 }
 
 void batch_sender::send() {
@@ -219,6 +222,7 @@ void batch_sender::answered(const result<http::response>& answer) {
   } else if (failures_ > 0 || v.wait.count() > 0) {
     const auto own = std::min(options_.retry_max, options_.retry_min * (1 << std::min(failures_, 6U)) / 2);
     not_before_ = trace_clock::now() + (v.wait.count() > 0 ? v.wait : own);
+    due_ = not_before_;  // what was put back has waited for its delay already
   }
   if (!v.detail.empty()) {
     note_trouble(v.detail);

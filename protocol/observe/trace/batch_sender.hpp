@@ -94,6 +94,7 @@ class batch_sender {
   void answered(const result<http::response>& answer);
   void put_back(const answer_verdict& v);
   void send();
+  bool has_full_batch() const;
   bool may_send() const;
   void note_trouble(const std::string& detail);
   trace_time wake_at() const;

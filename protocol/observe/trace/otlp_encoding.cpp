@@ -17,7 +17,7 @@ namespace field {
 constexpr uint32_t span_trace_id = 1, span_id = 2, span_parent = 4, span_name = 5, span_kind = 6,
                    span_start = 7, span_end = 8, span_attributes = 9, span_links = 13,
                    span_links_dropped = 14, span_status = 15, span_flags = 16;
-constexpr uint32_t link_trace_id = 1, link_span_id = 2, link_flags = 6;
+constexpr uint32_t link_trace_id = 1, link_span_id = 2;
 constexpr uint32_t status_message = 2, status_code = 3;
 constexpr uint32_t key = 1, value = 2;
 constexpr uint32_t string_value = 1, int_value = 3, double_value = 4, array_value = 5;
@@ -132,7 +132,6 @@ class protobuf_spans final : public span_writer {
       std::string one;
       bytes_field(one, field::link_trace_id, raw(l.trace));
       bytes_field(one, field::link_span_id, raw(l.span));
-      fixed_field(one, field::link_flags, uint32_t{l.flags});
       bytes_field(span_, field::span_links, one);
     }
     if (job.links_left > 0) varint_field(span_, field::span_links_dropped, job.links_left);
@@ -211,11 +210,7 @@ class json_spans final : public span_writer {
   void links(const job_trace& job) {
     w().key("links").begin_array();
     for (const auto& l : job.links)
-      w().begin_object()
-          .field("traceId", hex(l.trace))
-          .field("spanId", hex(l.span))
-          .field("flags", uint32_t{l.flags})
-          .end_object();
+      w().begin_object().field("traceId", hex(l.trace)).field("spanId", hex(l.span)).end_object();
     w().end_array();
     if (job.links_left > 0) w().field("droppedLinksCount", job.links_left);
   }
