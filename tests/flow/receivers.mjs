@@ -8,7 +8,7 @@ class Receiver {
     this.requests = 0;
     this.complaints = [];
     this.raw = '';
-    /** What to answer instead of the usual: a number, or null. */
+    /** What to answer instead of the usual: a number, null for the usual, or 'hang' for never. */
     this.refuse = () => null;
     this.server = http.createServer((request, response) => {
       const parts = [];
@@ -32,6 +32,7 @@ class Receiver {
   take(request, bytes, response) {
     this.requests += 1;
     const refused = this.refuse(this.requests);
+    if (refused === 'hang') return;
     if (refused !== null) {
       response.writeHead(refused, { 'Content-Type': 'application/json' }).end('{}');
       return;

@@ -219,6 +219,7 @@ void batch_sender::answered(const result<http::response>& answer) {
   flying_.clear();
   if (v.at_once) {
     not_before_ = {};
+    due_ = trace_clock::now();
   } else if (failures_ > 0 || v.wait.count() > 0) {
     const auto own = std::min(options_.retry_max, options_.retry_min * (1 << std::min(failures_, 6U)) / 2);
     not_before_ = trace_clock::now() + (v.wait.count() > 0 ? v.wait : own);

@@ -98,5 +98,5 @@ TEST_CASE("tracing: when the dispatcher crashes its successor's job is the trace
   w.llm.answer_all();
   w.advance(seconds{5});
   REQUIRE(w.traced.size() == 1);
-  CHECK(w.traced[0]->end == "committed");
+  CHECK(w.traced[0]->disposition == "complete");
 }

@@ -47,7 +47,8 @@ struct receiver {
   }
 };
 
-/// Lines, separated by commas. 500: again; 206: only the items that hold "again"; 400: refused.
+/// Lines, separated by commas. 500: again; 308: again at once; 206: only the items that hold "again"; 400:
+/// refused.
 class line_wire final : public wire {
  public:
   explicit line_wire(uint16_t port) : url_("http://127.0.0.1:" + std::to_string(port) + "/x") {}
@@ -68,6 +69,8 @@ class line_wire final : public wire {
     if (!a || a->status >= 500) {
       v.all_again = true;
       v.detail = "down";
+    } else if (a->status == 308) {
+      v.all_again = v.at_once = true;
     } else if (a->status == 206) {
       for (size_t i = 0; i < batch.size(); ++i)
         if (batch[i].bytes.find("again") != std::string::npos) v.again.push_back(i);
@@ -149,6 +152,20 @@ TEST_CASE("sender: while the receiver is down the batch is kept and tried again"
   CHECK(s.sender->flush(30s));
   CHECK(s.sent == 3);
   CHECK(s.dropped.empty());
+}
+
+TEST_CASE("sender: a batch that was redirected goes at once, and does not count as tried") {
+  scene s;
+  s.to.status = [](size_t n) { return n < 4 ? 308 : 200; };
+  auto o = scene::quick();
+  o.delay = 20ms;
+  o.retry_min = o.retry_max = 1h;
+  o.most_tries = 2;
+  s.make(o);
+  s.offer("moved");
+  CHECK(s.to.wait_for(4)[3] == "moved,");
+  CHECK(s.sender->flush(30s));
+  CHECK(s.sent == 1);
 }
 
 TEST_CASE("sender: of a partial success only the named items go again") {
