@@ -45,6 +45,7 @@ void dispatcher_state::init(dispatcher_actor::pointer self, std::shared_ptr<serv
   core_ = std::make_unique<flow::dispatch>(options, *this, services_->seed);
   services_->bytes.give_back_all();
   services_->calls.forget_all();
+  if (services_->traces != nullptr) services_->traces->ledger_restarted();
   self_->set_default_handler(caf::drop);
   arm_tick();
 }
@@ -194,6 +195,7 @@ void dispatcher_state::free_bytes(uint64_t id) {
 
 void dispatcher_state::forget_job(uint64_t id) {
   services_->calls.forget(id);
+  if (services_->traces != nullptr) services_->traces->closed(id, now());
 }
 
 void dispatcher_state::send_freed() {

@@ -1,5 +1,6 @@
 // What the dispatcher tells people: log lines, counters, the status board. No policy here.
 #include "actors/dispatcher.hpp"
+#include "actors/tracing.hpp"
 
 namespace mw {
 namespace {
@@ -64,8 +65,9 @@ void dispatcher_state::note(flow::note n, const detail& d) {
 
 void dispatcher_state::note_job(flow::note n, const detail& d) {
   auto& m = services_->metrics;
-  if (n == flow::note::job_started) return;
+  if (n == flow::note::job_started) return trace_started(*services_, *d.job, now());
   const auto& r = *d.result;
+  if (n == flow::note::job_ended) trace_ended(*services_, *d.job, r, now());
   m.job_seconds.Observe(seconds(d.elapsed));
   m.jobs_ended.at(to_string(r.end)).Increment();
   if (r.end != flow::job_end::failed) {

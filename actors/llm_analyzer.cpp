@@ -3,6 +3,7 @@
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/tell.hpp"
+#include "actors/tracing.hpp"
 #include "protocol/analysis/commit_building.hpp"
 #include "protocol/llm/embedder.hpp"
 #include "protocol/memory_api/commit_json.hpp"
@@ -221,6 +222,8 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   note_load(answer);
   if (!a.reused) {
     count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
+    trace_called(*services_, message.id, answer, a.purpose, a.limits.max_output_tokens, a.part(),
+                 self_->clock().now());
     tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
     note_quota(answer);
     if (answer.embedded) note_embedding(*answer.embedded);

@@ -4,6 +4,7 @@
 #include "actors/guard.hpp"
 #include "actors/session_loader.hpp"
 #include "actors/tell.hpp"
+#include "actors/tracing.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw {
@@ -91,7 +92,9 @@ void memory_writer_state::take_committed(const committed& c) {
   const auto it = writing_.find(c.id);
   if (it == writing_.end() || it->second.job.spec.attempt != c.attempt) return;
   writing& w = it->second;
-  count_stage(services_->metrics, flow::stage::commit, self_->clock().now() - w.since);
+  const auto now = self_->clock().now();
+  count_stage(services_->metrics, flow::stage::commit, now - w.since);
+  trace_written(*services_, c, w.since, now);
   flow::job_result r;
   r.id = c.id;
   r.attempt = c.attempt;

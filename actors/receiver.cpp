@@ -4,6 +4,7 @@
 #include "actors/guard.hpp"
 #include "actors/lock_words.hpp"
 #include "actors/tell.hpp"
+#include "actors/tracing.hpp"
 #include "protocol/chat/event.hpp"
 
 namespace mw {
@@ -36,6 +37,8 @@ link_event event_of(link_event::what kind, int64_t sequence_number = 0) {
   e.sequence_number = sequence_number;
   return e;
 }
+
+const failure lost_lock = fail(dependency::bus, errc::lock_lost, "the lock was lost");
 
 int64_t epoch_ms(wall_time t) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
@@ -135,6 +138,9 @@ void receiver_state::take_link(const link_event& e) {
       return take_settled(e);
     case link_event::what::lock_lost:
       services_->metrics.locks_lost.Increment();
+      if (const auto told = told_.find(e.sequence_number); told != told_.end())
+        trace_settled(*services_, e.sequence_number, to_string(told->second.what), &lost_lock,
+                      self_->clock().now());
       unsettled_.erase(e.sequence_number);
       adopted_.erase(e.sequence_number);
       if (dispatcher) self_->send(dispatcher, lock_lost{e.sequence_number});
@@ -170,6 +176,7 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
         .field("detail", event.error().detail);
   }
   services_->metrics.deliveries_received.at(in.delivery_count > 0 ? "redelivered" : "first").Increment();
+  trace_received(*services_, d, in, self_->clock().now());
   unsettled_.insert_or_assign(d.sequence_number, d);
   if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
     self_->send(dispatcher, std::move(d));
@@ -201,6 +208,8 @@ void receiver_state::take_settled(const link_event& e) {
         .field("detail", to_string(e.error));
   }
   count_settled(services_->metrics, told->second, e.failed);
+  trace_settled(*services_, e.sequence_number, to_string(told->second.what), e.failed ? &e.error : nullptr,
+                self_->clock().now());
   told_.erase(told);
   second_try_.erase(e.sequence_number);
   unsettled_.erase(e.sequence_number);

@@ -8,9 +8,11 @@
 #include "actors/ports.hpp"
 #include "protocol/config/settings.hpp"
 #include "protocol/flow/byte_budget.hpp"
+#include "protocol/flow/job.hpp"
 #include "protocol/observe/log.hpp"
 #include "protocol/observe/metrics.hpp"
 #include "protocol/observe/status.hpp"
+#include "protocol/observe/trace/trace_book.hpp"
 
 namespace mw {
 
@@ -50,6 +52,7 @@ struct services {
   redis_run_watch redis_run;
   observe::metrics& metrics;
   observe::status_board& status;
+  observe::trace_book* traces = nullptr;  ///< null: jobs are not traced
   std::function<wall_time()> wall_clock = [] {
     return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   };

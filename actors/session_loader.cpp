@@ -3,6 +3,7 @@
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/tell.hpp"
+#include "actors/tracing.hpp"
 
 namespace mw {
 namespace {
@@ -255,7 +256,9 @@ void session_loader_state::take_fetched(fetched& f) {
   if (it == pending_.end() || it->second.spec.attempt != f.attempt) return;
   const pending p = std::move(it->second);
   pending_.erase(it);
-  count_stage(services_->metrics, flow::stage::load, self_->clock().now() - p.since);
+  const auto now = self_->clock().now();
+  count_stage(services_->metrics, flow::stage::load, now - p.since);
+  trace_loaded(*services_, p.spec.id, p.since, now, f.failed ? &f.error : nullptr);
   if (f.failed) {
     fail_job(p.spec, f.error, f.stored.get());
     return grant();

@@ -1,6 +1,7 @@
 // bench-material: prints what the benchmarks load.
 //   conversations COUNT   SET commands as RESP, for redis-cli --pipe
 //   events COUNT          the events as an array for POST /send of the development bus, completed just now
+//   traced-events COUNT   the same, each with the trace context of its publisher
 //   answer | invalid-answer | context | reply    the static bodies
 #include <fmt/format.h>
 
@@ -29,16 +30,22 @@ void conversations(size_t count, wall_time at) {
   }
 }
 
-void events(size_t count, wall_time at) {
+void events(size_t count, wall_time at, bool traced) {
   std::string out;
   json_writer w{out};
   w.begin_array();
-  for (size_t n = 0; n < count; ++n)
+  for (size_t n = 0; n < count; ++n) {
     w.begin_object()
         .field("messageId", bench::event_message_id(n))
         .field("sessionId", bench::session_id(n))
-        .field("body", bench::event_json(n, at))
-        .end_object();
+        .field("body", bench::event_json(n, at));
+    if (traced)
+      w.key("properties")
+          .begin_object()
+          .field("Diagnostic-Id", fmt::format("00-{:032x}-{:016x}-01", n + 1, n + 1))
+          .end_object();
+    w.end_object();
+  }
   w.end_array();
   put(out);
 }
@@ -52,8 +59,8 @@ int main(int argc, char** argv) {
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   if (what == "conversations") {
     conversations(count, now);
-  } else if (what == "events") {
-    events(count, now);
+  } else if (what == "events" || what == "traced-events") {
+    events(count, now, what == "traced-events");
   } else if (what == "answer" || what == "invalid-answer") {
     put(bench::llm_answer(what == "answer"));
   } else if (what == "context") {
@@ -62,8 +69,8 @@ int main(int argc, char** argv) {
     put(bench::commit_reply());
   } else {
     std::fputs(
-        "usage: bench-material conversations COUNT | events COUNT | answer | invalid-answer | context | "
-        "reply\n",
+        "usage: bench-material conversations COUNT | events COUNT | traced-events COUNT | answer | "
+        "invalid-answer | context | reply\n",
         stderr);
     return 64;
   }

@@ -1,4 +1,4 @@
-# mw_module(NAME deps...)  one static library mw_NAME from protocol/NAME/*.cpp
+# mw_module(NAME deps...)  one static library mw_NAME from protocol/NAME/*.cpp; a slash in NAME becomes _
 # mw_tests(NAME deps...)   one doctest program test_NAME from tests/unit/NAME/*.cpp
 # mw_warnings(TARGET)      our warnings, as errors
 # mw_allocator(TARGET)     mimalloc instead of glibc's malloc (bench/README.md says what it is worth); not under sanitizers
@@ -26,8 +26,9 @@ function(mw_allocator target)
   endif()
 endfunction()
 
-function(mw_module name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/protocol/${name}/*.cpp)
+function(mw_module folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/protocol/${folder}/*.cpp)
+  string(REPLACE / _ name ${folder})
   if(sources)
     add_library(mw_${name} STATIC ${sources})
     target_link_libraries(mw_${name} PUBLIC ${ARGN})

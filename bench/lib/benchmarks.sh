@@ -33,8 +33,16 @@ median() { # NUMBER...
   printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
 }
 
+# Spans that were taken by the receiver so far, and those that were dropped.
+worker_spans() {
+  curl -sS -f --max-time 10 "$worker/metrics" | awk '
+    /^memory_worker_telemetry_sent_total/ { sent += $2 }
+    /^memory_worker_telemetry_dropped_total/ { dropped += $2 }
+    END { printf "{\"spans_sent\": %d, \"spans_dropped\": %d}", sent, dropped }'
+}
+
 bench_pipeline() {
-  local options=(--dispatcher.quiet=0s "--dispatcher.max-jobs=$jobs") answer=answer sample first=()
+  local options=(--dispatcher.quiet=0s "--dispatcher.max-jobs=$jobs") answer=answer sample first=() spans='{}'
   [ "$calls" = 1 ] || answer=invalid-answer
   start_redis
   start_bus
@@ -45,6 +53,7 @@ bench_pipeline() {
   start_worker "${options[@]}"
   say "Running ..."
   sample=$(measure_flow memory-worker)
+  ! $trace || spans=$(worker_spans)
   stop memory-worker
   say "Starting the worker for one event, five times ..."
   for _ in 1 2 3 4 5; do
@@ -52,9 +61,9 @@ bench_pipeline() {
     compose_worker "${options[@]}"
     first+=("$(first_settle "${worker_command[@]}")")
   done
-  figures=$(flow_figures "$sample" "$(median "${first[@]}")")
-  parameters=$(jq -n --argjson events "$events" --argjson jobs "$jobs" --argjson calls "$calls" \
-    '{events: $events, jobs: $jobs, calls: $calls, writes: 1}')
+  figures=$(flow_figures "$sample" "$(median "${first[@]}")" | jq --argjson spans "$spans" '. + $spans')
+  parameters=$(jq -n --argjson events "$events" --argjson jobs "$jobs" --argjson calls "$calls" --argjson trace "$trace" \
+    '{events: $events, jobs: $jobs, calls: $calls, writes: 1} + if $trace then {trace: true} else {} end')
 }
 
 bench_floor() {

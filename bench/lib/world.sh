@@ -64,7 +64,9 @@ bus_total() { # NAME: of all entities
 # Events wait in the bus, nothing is delivered yet.
 load_events() { # COUNT
   echo '{"delivering":false}' | bus_post /settings
-  "$bin/bench-material" events "$1" | bus_post "/send?topic=message-completed"
+  local kind=events
+  ! $trace || kind=traced-events
+  "$bin/bench-material" $kind "$1" | bus_post "/send?topic=message-completed"
 }
 
 nginx_text() { # KIND: a body, quoted for nginx
@@ -94,6 +96,7 @@ http {
     listen 127.0.0.1:$http_port backlog=1024;
     location = /v1/chat/completions { return 200 $(nginx_text "$1"); }
     location = /internal/context { return 200 $(nginx_text context); }
+    location = /v1/traces { return 200 '{}'; }
     location = /internal/commit { return 200 $(nginx_text reply); }
   }
   server {
@@ -106,13 +109,16 @@ TEXT
   wait_for nginx 20 curl -sS -f --max-time 2 "http://127.0.0.1:$stub_port/"
 }
 
-# Sets `worker_command`. Only what is given here configures the worker.
+# Sets `worker_command`. Only what is given here configures the worker. Traces: a queue that holds what a burst makes,
+# so that the figure is of spans that were sent.
 compose_worker() { # OPTION...
+  local tracing=()
+  ! $trace || tracing=(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$http_port" OTEL_BSP_MAX_QUEUE_SIZE=200000)
   worker_command=(env -i PATH="$PATH" HOME="$data/worker"
     SERVICEBUS_CONNECTION_STRING="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=dev;SharedAccessKey=dev;UseDevelopmentEmulator=true;"
     REDIS_HOST=127.0.0.1 REDIS_PORT="$redis_port" REDIS_SSL=false
     AZURE_AI_CHAT_ENDPOINT="http://127.0.0.1:$http_port/v1" AZURE_AI_CHAT_KEY=bench
-    MEMORY_API_ENDPOINT="http://127.0.0.1:$http_port"
+    MEMORY_API_ENDPOINT="http://127.0.0.1:$http_port" "${tracing[@]}"
     sh -c 'cd "$1" && shift && exec "$@"' sh "$data/worker"
     "$bin/memory-worker" run --admin.port=0 --supervisor.drain-limit=1s "$@")
 }

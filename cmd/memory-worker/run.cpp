@@ -5,12 +5,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdio>
 
 #include "actors/supervisor.hpp"
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
 #include "cmd/memory-worker/memory_stores.hpp"
+#include "cmd/memory-worker/telemetry.hpp"
 
 namespace mw {
 namespace {
@@ -41,11 +44,20 @@ class signals {
       });
     });
   }
+  /// What is left of a limit that began with the first signal, for telemetry: some of it in any case.
+  std::chrono::milliseconds left_of(std::chrono::milliseconds limit) const {
+    constexpr std::chrono::milliseconds least{500};
+    constexpr std::chrono::milliseconds most{5'000};
+    const auto first = first_.load();
+    const auto spent = first == clock::time_point{} ? clock::duration::zero() : clock::now() - first;
+    return std::clamp(limit - std::chrono::duration_cast<std::chrono::milliseconds>(spent), least, most);
+  }
   void unwatch(io::loop& loop) {
     loop.post([this, &loop] { loop.unwatch(fd_); });
   }
 
  private:
+  using clock = std::chrono::steady_clock;
   void got(int number, const caf::actor& root) {
     if (number == SIGHUP) {
       observe::log(log_level::warning, "reload-not-supported")
@@ -53,6 +65,7 @@ class signals {
       return;
     }
     observe::log(log_level::info, "signal").field("number", number);
+    if (seen_ == 0) first_ = clock::now();
     if (seen_++ > 0) {
       observe::log(log_level::error, "second-signal")
           .field("detail", "ending at once; locks lapse by themselves");
@@ -63,6 +76,7 @@ class signals {
   sigset_t set_{};
   int fd_ = -1;
   int seen_ = 0;
+  std::atomic<clock::time_point> first_{};
 };
 
 void log_start(const config::loaded& c) {
@@ -81,10 +95,17 @@ void log_start(const config::loaded& c) {
       .field("max_jobs", s.dispatcher.max_jobs)
       .field("quiet_ms", s.dispatcher.quiet)
       .field("bytes_in_flight", s.dispatcher.bytes_in_flight)
-      .field("threads", s.process.threads);
+      .field("threads", s.process.threads)
+      .field("telemetry", describe_telemetry(s));
   if (!s.session_loader.own_keys || !s.session_loader.lease)
     observe::log(log_level::warning, "conversations-not-leased")
         .field("effect", "two replicas may pay the LLM for the same conversation");
+  if (s.telemetry.capture_content && !describe_telemetry(s).empty())
+    observe::log(log_level::warning, "conversation-text-is-traced")
+        .field(
+            "detail",
+            "telemetry.capture-content (OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT) is on: the chat "
+            "spans carry what users said and what was answered");
   for (const auto& n : c.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
 }
 
@@ -103,6 +124,12 @@ int run_worker(const config::loaded& c) {
       {c.values.process.service_name, c.values.process.node_name, MW_VERSION, observe::required_parts, {}}};
   auto shared = std::make_shared<services>(c.values, (*world)->outside(), metrics, board);
   shared->seed = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  auto telemetry = make_telemetry(c.values, (*world)->loop(), metrics, &(*world)->identity());
+  if (!telemetry) {
+    print_problems({telemetry.error()});
+    return config::exit_misconfigured;
+  }
+  if (*telemetry) shared->traces = &(*telemetry)->book();
   shared->admin_listening = [](uint16_t port) {
     fmt::print("{{\"listening\":{}}}\n", port);
     std::fflush(stdout);
@@ -127,7 +154,9 @@ int run_worker(const config::loaded& c) {
     on_signal.unwatch((*world)->loop());
   }
   observe::log(log_level::info, "stopped").field("clean", clean);
+  if (*telemetry) (*telemetry)->flush(on_signal.left_of(c.values.supervisor.drain_limit));
   shared.reset();
+  telemetry->reset();
   world->reset();
   return clean ? 0 : 1;
 }

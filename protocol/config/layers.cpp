@@ -108,9 +108,6 @@ void layers::take_variables(const variables& all, layer from) {
       }
     }
   }
-  for (const auto& unused : unused_variables())
-    if (const auto at = all.find(unused.name); at != all.end() && !at->second.value.empty())
-      out_.notes.push_back(fmt::format("{} is set but has no effect: {}", at->second.place, unused.why));
 }
 
 void layers::add_dotenv(std::string_view text, const std::string& name) {

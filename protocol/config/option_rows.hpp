@@ -116,4 +116,7 @@ section_rows<Section> rows_of(std::vector<option>& table, std::string_view name,
   return {table, name, section};
 }
 
+/// The section of telemetry: options_telemetry.cpp.
+void add_telemetry(std::vector<option>& table);
+
 }  // namespace mw::config

@@ -394,6 +394,7 @@ std::vector<option> make_table() {
   add_supervisor(t);
   add_admin(t);
   add_process(t);
+  add_telemetry(t);
   return t;
 }
 
@@ -409,15 +410,6 @@ const option* find_option(std::string_view section, std::string_view key) {
   const auto at = std::find_if(table.begin(), table.end(),
                                [&](const option& o) { return o.section == section && o.key == key; });
   return at == table.end() ? nullptr : &*at;
-}
-
-const std::vector<unused_variable>& unused_variables() {
-  static const std::vector<unused_variable> list{
-      {"APPLICATIONINSIGHTS_CONNECTION_STRING", "telemetry is not exported in this version; use /metrics"},
-      {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
-       "conversation text is never captured in this version"},
-  };
-  return list;
 }
 
 }  // namespace mw::config

@@ -55,11 +55,4 @@ std::string write_range(const option& o);
 /// "a duration", "one of fresh, balanced, cheap", ...
 std::string describe(const option& o);
 
-/// Variables of the Python worker that have no effect in this version, and why.
-struct unused_variable {
-  std::string_view name;
-  std::string_view why;
-};
-const std::vector<unused_variable>& unused_variables();
-
 }  // namespace mw::config

@@ -113,10 +113,6 @@ std::string reference_page() {
                        fmt::join(o.environment, ", "), o.reloadable ? "yes" : "", cell(std::string{o.doc}),
                        o.required.empty() ? "" : " Required.");
   }
-  out +=
-      "\n## Variables without effect\n\nKnown from the Python worker; when set, the start log says that they "
-      "do nothing here.\n\n";
-  for (const auto& v : unused_variables()) out += fmt::format("- `{}`: {}\n", v.name, v.why);
   return out;
 }
 

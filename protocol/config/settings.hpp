@@ -24,6 +24,17 @@ struct secret {
 };
 
 enum class window_preset : uint8_t { fresh, balanced, cheap };
+enum class trace_sampler : uint8_t {
+  parentbased_always_on,
+  parentbased_always_off,
+  parentbased_traceidratio,
+  always_on,
+  always_off,
+  traceidratio
+};
+enum class otlp_protocol : uint8_t { http_protobuf, http_json };
+enum class otlp_compression : uint8_t { none, gzip };
+enum class traces_exporter : uint8_t { otlp, none };
 enum class restart_strategy : uint8_t { one_for_one, rest_for_one };
 
 struct receiver_settings {
@@ -149,6 +160,28 @@ struct process_settings {
   std::string ca_file;  ///< of every HTTPS peer; empty: the system's
 };
 
+/// Times of OpenTelemetry's variables are whole milliseconds.
+struct telemetry_settings {
+  secret app_insights;               ///< connection string; empty: off
+  std::string otlp_endpoint;         ///< base; empty, and no traces endpoint: off
+  std::string otlp_traces_endpoint;  ///< as it is
+  secret otlp_headers;
+  otlp_protocol protocol = otlp_protocol::http_protobuf;
+  otlp_compression compression = otlp_compression::none;
+  uint32_t otlp_timeout_ms = 10'000;
+  std::string ca_file;  ///< empty: the system's
+  traces_exporter exporter = traces_exporter::otlp;
+  bool disabled = false;
+  trace_sampler sampler = trace_sampler::parentbased_always_on;
+  double sampler_arg = 1;
+  std::string resource_attributes;
+  uint32_t max_queue = 2'048;  ///< spans
+  uint32_t max_batch = 512;    ///< spans
+  uint32_t schedule_delay_ms = 5'000;
+  uint32_t metric_interval_ms = 60'000;
+  bool capture_content = false;
+};
+
 struct settings {
   receiver_settings receiver;
   dispatcher_settings dispatcher;
@@ -159,6 +192,7 @@ struct settings {
   supervisor_settings supervisor;
   admin_settings admin;
   process_settings process;
+  telemetry_settings telemetry;
 };
 
 }  // namespace mw::config

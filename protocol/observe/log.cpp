@@ -37,7 +37,7 @@ std::string_view to_string(level l) {
   return "unknown";
 }
 
-log_line::log_line(logger* target, level l, std::string_view event) : target_(target) {
+log_line::log_line(logger* target, level l, std::string_view event) : target_(target), level_(l) {
   if (target_ == nullptr) return;
   const auto permit = target_->admit(l, event);
   if (!permit) {
@@ -55,7 +55,7 @@ log_line::log_line(logger* target, level l, std::string_view event) : target_(ta
 log_line::~log_line() {
   if (target_ == nullptr) return;
   text_ += "}\n";
-  target_->write(text_);
+  target_->write(level_, text_);
 }
 
 log_line& log_line::field(std::string_view name, std::string_view text) {
@@ -91,6 +91,11 @@ void logger::set_common(const std::vector<std::pair<std::string, std::string>>& 
 void logger::set_sink(std::function<void(std::string_view)> sink) {
   const std::lock_guard lock{mutex_};
   sink_ = sink ? std::move(sink) : write_stderr;
+}
+
+void logger::set_tap(std::function<void(std::string_view)> tap) {
+  const std::lock_guard lock{mutex_};
+  tap_ = std::move(tap);
 }
 
 std::optional<logger::permit> logger::admit(level l, std::string_view event) {
@@ -133,9 +138,10 @@ std::string logger::head(level l, std::string_view event) {
   return out;
 }
 
-void logger::write(std::string_view line) {
+void logger::write(level l, std::string_view line) {
   const std::lock_guard lock{mutex_};
   sink_(line);
+  if (tap_ && l >= level::warning) tap_(line);
 }
 
 logger& process_logger() {

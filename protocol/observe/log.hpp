@@ -70,6 +70,7 @@ class log_line {
 
  private:
   logger* target_;  ///< nullptr: filtered
+  level level_;
   std::string text_;
   json_writer writer_{text_};
 };
@@ -92,6 +93,8 @@ class logger {
   /// Fields of every later line, as node and service; set once at start.
   void set_common(const std::vector<std::pair<std::string, std::string>>& fields);
   void set_sink(std::function<void(std::string_view line)> sink);
+  /// Also gets every line of warning and above, '\n' included, one at a time; must not log. Empty: nobody.
+  void set_tap(std::function<void(std::string_view line)> tap);
   /// Lines kept back by the limit so far.
   uint64_t suppressed() const { return suppressed_.load(std::memory_order_relaxed); }
 
@@ -108,13 +111,14 @@ class logger {
   };
   std::optional<permit> admit(level l, std::string_view event);
   std::string head(level l, std::string_view event);
-  void write(std::string_view line);
+  void write(level l, std::string_view line);
 
   const logger_options options_;
   std::atomic<level> least_;
   std::atomic<uint64_t> suppressed_{0};
   std::mutex mutex_;
   std::function<void(std::string_view)> sink_;
+  std::function<void(std::string_view)> tap_;
   std::string common_;  ///< ,"node":"..." ready to be pasted
   std::map<std::string, repeats, std::less<>> repeated_;
 };

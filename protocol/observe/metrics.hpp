@@ -139,6 +139,12 @@ struct metrics : private metric_registry {
       counters("memory_worker_cosmos_requests_total", "Answers of Cosmos DB, by operation.", "operation", {});
   labelled<Counter> cosmos_retries = counters("memory_worker_cosmos_retries_total",
                                               "Requests asked again within a call, by cause.", "cause", {});
+  labelled<Counter> telemetry_sent =
+      counters("memory_worker_telemetry_sent_total", "Spans and envelopes a receiver took, by exporter.",
+               "exporter", {"otlp", "application-insights"});
+  labelled<Counter> telemetry_dropped =
+      counters("memory_worker_telemetry_dropped_total", "Spans and envelopes that were dropped, by cause.",
+               "cause", {"queue-full", "refused", "quota", "gave-up", "shutdown"});
   labelled<Counter> actor_restarts =
       counters("memory_worker_actor_restarts_total", "Restarts by the supervisor, by actor.", "actor",
                {"receiver", "dispatcher", "session_loader", "llm_analyzer", "memory_writer", "admin"});

@@ -96,7 +96,7 @@ std::optional<int64_t> integer_field(const dom::element& object, const char* nam
   return n;
 }
 
-/// One message of POST /send as its encoded AMQP bytes; false when it is none.
+/// One message of POST /send as its encoded AMQP bytes; false when it is none, or a property is no text.
 bool encode_sent(const dom::element& item, std::string& out) {
   dom::element body;
   if (item["body"].get(body) != simdjson::SUCCESS) return false;
@@ -115,6 +115,15 @@ bool encode_sent(const dom::element& item, std::string& out) {
   if (!session.empty()) e.string(session);  // group-id
   e.end();
   std::string_view text;
+  dom::object properties;
+  if (item["properties"].get(properties) == simdjson::SUCCESS) {
+    e.begin_section(section_code::application_properties).begin_map();
+    for (const auto& [key, value] : properties) {
+      if (value.get(text) != simdjson::SUCCESS) return false;
+      e.string(key).string(text);
+    }
+    e.end();
+  }
   e.begin_section(section_code::data);
   if (body.get(text) == simdjson::SUCCESS) {
     e.binary(text);

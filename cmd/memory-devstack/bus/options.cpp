@@ -161,7 +161,7 @@ Connection string: Endpoint=sb://localhost:PORT;SharedAccessKeyName=dev;SharedAc
 The admin port speaks JSON over HTTP:
   GET  /status                      counts and totals of every entity, connections, faults still pending
   GET  /dead-letters[?entity=PATH]  [{"entity","sequenceNumber","messageId","reason","description","deliveryCount"}]
-  POST /send?topic=NAME             [{"messageId","body","sessionId"?}], body text or any JSON -> {"sent":N}
+  POST /send?topic=NAME             [{"messageId","body","sessionId"?,"properties"?}], body text or any JSON -> {"sent":N}
   POST /settings                    {"lockDurationMs"?,"maxDeliveryCount"?,"delivering"?}
   POST /faults/detach               {"condition"?,"description"?,"entity"?}: closes receiver links -> {"detached":N}
   POST /faults/drop                 resets every connection -> {"dropped":N}

@@ -129,6 +129,7 @@ struct world::inside {
       dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())};
   caf::scoped_actor self{system, true};
   observe::status_board board{observe::board_options{}};
+  std::unique_ptr<observe::trace_book> book;
   std::shared_ptr<services> shared;
   caf::actor supervisor;
   std::array<caf::actor, child_count> children;
@@ -192,6 +193,10 @@ world::world(config::settings s) : inside_(std::make_unique<inside>()) {
     const auto since = in.scheduler.clock().now().time_since_epoch();
     return *parse_iso_time("2026-11-23T12:00:00Z") + std::chrono::floor<std::chrono::microseconds>(since);
   };
+  in.book = std::make_unique<observe::trace_book>(
+      observe::trace_book_options{}, observe::sampling{observe::sampler_kind::always_on, 1}, 1,
+      [this](std::shared_ptr<const observe::job_trace> j) { traced.push_back(std::move(j)); });
+  in.shared->traces = in.book.get();
   in.supervisor = in.system.spawn([&in](caf::stateful_actor<supervisor_state>* self) {
     self->state.spawn = [&in](caf::event_based_actor* parent, child_id which) {
       return in.spawn(parent, which);
@@ -234,8 +239,10 @@ void world::converse(const std::string& user, const std::string& session, int me
   redis.conversations[session] = chat::write_conversation(c);
 }
 
-void world::deliver(int64_t sequence, const std::string& user, const std::string& session, uint32_t count) {
+void world::deliver(int64_t sequence, const std::string& user, const std::string& session, uint32_t count,
+                    const std::string& traceparent) {
   amqp::incoming in;
+  in.traceparent = traceparent;
   in.sequence_number = sequence;
   in.delivery_count = count;
   in.token.fill(static_cast<uint8_t>(sequence));

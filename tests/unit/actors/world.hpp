@@ -16,6 +16,7 @@
 #include "protocol/config/settings.hpp"
 #include "protocol/memory/store.hpp"
 #include "protocol/observe/metrics.hpp"
+#include "protocol/observe/trace/trace_book.hpp"
 
 namespace mw::test {
 
@@ -134,11 +135,14 @@ class world {
   /// Commits and settlements in their order: "stored SESSION", "settled SEQUENCE KIND".
   texts history;
   observe::metrics metrics{"test"};
+  /// Finished jobs as the exporters would get them.
+  std::vector<std::shared_ptr<const observe::job_trace>> traced;
 
   /// A conversation of `messages` messages ("m1" the user's, "m2" the assistant's, ...) of that user.
   void converse(const std::string& user, const std::string& session, int messages);
   /// The event of the conversation's last message arrives; spends a credit.
-  void deliver(int64_t sequence, const std::string& user, const std::string& session, uint32_t count = 0);
+  void deliver(int64_t sequence, const std::string& user, const std::string& session, uint32_t count = 0,
+               const std::string& traceparent = {});
   /// Both.
   void say(int64_t sequence, const std::string& user, const std::string& session, int messages = 2);
 

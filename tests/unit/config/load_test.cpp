@@ -319,12 +319,37 @@ TEST_CASE("Entra's variables are those of Azure's SDKs and platforms; that it is
       "worker signs in with Entra"));
 }
 
-TEST_CASE("variables of the original without effect are told") {
-  const auto l =
-      scene{}.four().env("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=hunter2").run();
-  CHECK(has(l.notes,
-            "APPLICATIONINSIGHTS_CONNECTION_STRING is set but has no effect: telemetry is not exported in "
-            "this version; use /metrics"));
+TEST_CASE("telemetry is off by default and set by the usual variables") {
+  const auto off = scene{}.four().run().values.telemetry;
+  CHECK(off.app_insights.empty());
+  CHECK(off.otlp_endpoint.empty());
+  CHECK_FALSE(off.capture_content);
+  const auto t = scene{}
+                     .four()
+                     .env("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=k")
+                     .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+                     .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+                     .env("OTEL_EXPORTER_OTLP_TIMEOUT", "2500")
+                     .env("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+                     .env("OTEL_TRACES_SAMPLER_ARG", "0.25")
+                     .env("OTEL_BSP_MAX_QUEUE_SIZE", "4096")
+                     .env("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+                     .run()
+                     .values.telemetry;
+  CHECK(t.app_insights.value == "InstrumentationKey=k");
+  CHECK(t.otlp_endpoint == "http://collector:4318");
+  CHECK(t.protocol == otlp_protocol::http_json);
+  CHECK(t.otlp_timeout_ms == 2500);
+  CHECK(t.sampler == trace_sampler::parentbased_traceidratio);
+  CHECK(t.sampler_arg == 0.25);
+  CHECK(t.max_queue == 4096);
+  CHECK(t.capture_content);
+}
+
+TEST_CASE("a telemetry variable that this version cannot follow is an error that says what it can") {
+  const auto problems = scene{}.four().env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").problems();
+  CHECK(problems.find("OTEL_EXPORTER_OTLP_PROTOCOL") != std::string::npos);
+  CHECK(problems.find("http/protobuf") != std::string::npos);
 }
 
 TEST_CASE("no secret is in the printed configuration, a note or a problem line") {

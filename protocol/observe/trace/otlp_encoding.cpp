@@ -1,0 +1,365 @@
+#include "protocol/observe/trace/otlp_encoding.hpp"
+
+#include <simdjson.h>
+
+#include <bit>
+#include <cstring>
+
+#include "protocol/base/json_writer.hpp"
+#include "protocol/base/utf8.hpp"
+
+namespace mw::observe {
+
+namespace {
+
+// Field numbers of opentelemetry/proto/trace/v1 and common/v1.
+namespace field {
+constexpr uint32_t span_trace_id = 1, span_id = 2, span_parent = 4, span_name = 5, span_kind = 6,
+                   span_start = 7, span_end = 8, span_attributes = 9, span_links = 13,
+                   span_links_dropped = 14, span_status = 15, span_flags = 16;
+constexpr uint32_t link_trace_id = 1, link_span_id = 2;
+constexpr uint32_t status_message = 2, status_code = 3;
+constexpr uint32_t key = 1, value = 2;
+constexpr uint32_t string_value = 1, int_value = 3, double_value = 4, array_value = 5;
+}  // namespace field
+
+constexpr int kind_client = 3;
+constexpr int kind_consumer = 5;
+constexpr int status_error = 2;
+constexpr uint32_t sampled = 1;
+
+void varint(std::string& out, uint64_t v) {
+  while (v >= 0x80) {
+    out.push_back(static_cast<char>(v | 0x80));
+    v >>= 7;
+  }
+  out.push_back(static_cast<char>(v));
+}
+size_t varint_size(uint64_t v) {
+  return (static_cast<size_t>(std::bit_width(v | 1)) + 6) / 7;
+}
+void tag(std::string& out, uint32_t number, uint32_t wire_type) {
+  varint(out, number << 3 | wire_type);
+}
+void bytes_field(std::string& out, uint32_t number, std::string_view text) {
+  tag(out, number, 2);
+  varint(out, text.size());
+  out.append(text);
+}
+void varint_field(std::string& out, uint32_t number, uint64_t v) {
+  tag(out, number, 0);
+  varint(out, v);
+}
+template <class T>
+void fixed_field(std::string& out, uint32_t number, T v) {
+  tag(out, number, sizeof(T) == 8 ? 1 : 5);
+  char raw[sizeof(T)];
+  std::memcpy(raw, &v, sizeof raw);  // little-endian hosts only, as everything Debian builds for servers
+  out.append(raw, sizeof raw);
+}
+static_assert(std::endian::native == std::endian::little);
+
+/// A KeyValue whose AnyValue takes `value_size` bytes, up to that value.
+void attribute_head(std::string& out, uint32_t number, std::string_view key, size_t value_size) {
+  tag(out, number, 2);
+  varint(out, 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size);
+  bytes_field(out, field::key, key);
+  tag(out, field::value, 2);
+  varint(out, value_size);
+}
+void text_attribute(std::string& out, uint32_t number, std::string_view key, std::string_view value) {
+  attribute_head(out, number, key, 1 + varint_size(value.size()) + value.size());
+  bytes_field(out, field::string_value, value);
+}
+
+template <size_t N>
+std::string_view raw(const std::array<uint8_t, N>& id) {
+  return {reinterpret_cast<const char*>(id.data()), N};
+}
+
+class protobuf_spans final : public span_writer {
+ public:
+  explicit protobuf_spans(std::string& out) : out_(out) {}
+
+  void begin(const job_trace& job, const span_head& head) override {
+    span_.clear();
+    bytes_field(span_, field::span_trace_id, raw(job.trace));
+    bytes_field(span_, field::span_id, raw(head.id));
+    const bool root = head.role == span_role::process;
+    if (!root) bytes_field(span_, field::span_parent, raw(job.root));
+    bytes_field(span_, field::span_name, head.name);
+    varint_field(span_, field::span_kind, head.kind == span_kind::consumer ? kind_consumer : kind_client);
+    fixed_field(span_, field::span_start, static_cast<uint64_t>(head.start_ns));
+    fixed_field(span_, field::span_end, static_cast<uint64_t>(head.end_ns));
+    job_ = &job;
+    head_ = head;
+  }
+  void text(std::string_view key, std::string_view value) override {
+    // OTLP's strings are UTF-8; ids of events may be anything.
+    if (is_utf8(value)) return text_attribute(span_, field::span_attributes, key, value);
+    text_attribute(span_, field::span_attributes, key, valid_utf8(value));
+  }
+  void number(std::string_view key, int64_t value) override {
+    const auto v = static_cast<uint64_t>(value);
+    attribute_head(span_, field::span_attributes, key, 1 + varint_size(v));
+    varint_field(span_, field::int_value, v);
+  }
+  void real(std::string_view key, double value) override {
+    attribute_head(span_, field::span_attributes, key, 9);
+    fixed_field(span_, field::double_value, value);
+  }
+  void list_of_one(std::string_view key, std::string_view value) override {
+    const size_t text = 1 + varint_size(value.size()) + value.size();
+    const size_t item = 1 + varint_size(text) + text;
+    attribute_head(span_, field::span_attributes, key, 1 + varint_size(item) + item);
+    tag(span_, field::array_value, 2);
+    varint(span_, item);
+    tag(span_, 1, 2);
+    varint(span_, text);
+    bytes_field(span_, field::string_value, value);
+  }
+  // In the order of the field numbers, as every protobuf library writes them.
+  void end() override {
+    if (head_.role == span_role::process) links(*job_);
+    if (!head_.error.empty()) status(head_);
+    fixed_field(span_, field::span_flags, sampled);
+    bytes_field(out_, 2, span_);  // ScopeSpans.spans
+  }
+
+ private:
+  void links(const job_trace& job) {
+    for (const auto& l : job.links) {
+      std::string one;
+      bytes_field(one, field::link_trace_id, raw(l.trace));
+      bytes_field(one, field::link_span_id, raw(l.span));
+      bytes_field(span_, field::span_links, one);
+    }
+    if (job.links_left > 0) varint_field(span_, field::span_links_dropped, job.links_left);
+  }
+  void status(const span_head& head) {
+    std::string s;
+    if (!head.detail.empty())
+      bytes_field(s, field::status_message, is_utf8(head.detail) ? head.detail : valid_utf8(head.detail));
+    varint_field(s, field::status_code, status_error);
+    bytes_field(span_, field::span_status, s);
+  }
+  static std::string valid_utf8(std::string_view text) {
+    std::string quoted;
+    append_json_string(quoted, text);  // puts U+FFFD where it must
+    simdjson::dom::parser parser;
+    std::string_view out;
+    if (parser.parse(quoted).get(out) != simdjson::SUCCESS) return {};
+    return std::string{out};
+  }
+  static bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+  std::string& out_;
+  std::string span_;
+  const job_trace* job_ = nullptr;
+  span_head head_;  ///< its texts live until end()
+};
+
+class json_spans final : public span_writer {
+ public:
+  explicit json_spans(std::string& out) : out_(out) {}
+
+  void begin(const job_trace& job, const span_head& head) override {
+    if (!out_.empty()) out_.push_back(',');
+    writer_.emplace(out_);
+    const bool root = head.role == span_role::process;
+    w().begin_object().field("traceId", hex(job.trace)).field("spanId", hex(head.id));
+    if (!root) w().field("parentSpanId", hex(job.root));
+    w().field("name", head.name)
+        .field("kind", head.kind == span_kind::consumer ? kind_consumer : kind_client);
+    w().field("startTimeUnixNano", std::to_string(head.start_ns));
+    w().field("endTimeUnixNano", std::to_string(head.end_ns));
+    w().field("flags", sampled);
+    if (root) links(job);
+    if (!head.error.empty()) {
+      w().key("status").begin_object();
+      if (!head.detail.empty()) w().field("message", head.detail);
+      w().field("code", status_error).end_object();
+    }
+    w().key("attributes").begin_array();
+  }
+  void text(std::string_view key, std::string_view value) override {
+    attribute(key, [&] { w().field("stringValue", value); });
+  }
+  void number(std::string_view key, int64_t value) override {
+    attribute(key, [&] { w().field("intValue", std::to_string(value)); });
+  }
+  void real(std::string_view key, double value) override {
+    attribute(key, [&] { w().field("doubleValue", value); });
+  }
+  void list_of_one(std::string_view key, std::string_view value) override {
+    attribute(key, [&] {
+      w().key("arrayValue").begin_object().key("values").begin_array();
+      w().begin_object().field("stringValue", value).end_object().end_array().end_object();
+    });
+  }
+  void end() override { w().end_array().end_object(); }
+
+ private:
+  json_writer& w() { return *writer_; }
+  template <class F>
+  void attribute(std::string_view key, F&& value) {
+    w().begin_object().field("key", key).key("value").begin_object();
+    value();
+    w().end_object().end_object();
+  }
+  void links(const job_trace& job) {
+    w().key("links").begin_array();
+    for (const auto& l : job.links)
+      w().begin_object().field("traceId", hex(l.trace)).field("spanId", hex(l.span)).end_object();
+    w().end_array();
+    if (job.links_left > 0) w().field("droppedLinksCount", job.links_left);
+  }
+
+  std::string& out_;
+  std::optional<json_writer> writer_;
+};
+
+text_pairs all_resource(const text_pairs& more, const trace_facts& facts) {
+  text_pairs all{{"service.name", facts.service},
+                 {"service.instance.id", facts.node},
+                 {"service.version", facts.version},
+                 {"telemetry.sdk.language", "cpp"},
+                 {"telemetry.sdk.name", std::string{scope_name}}};
+  for (const auto& [key, value] : more) {
+    bool known = false;
+    for (auto& [k, v] : all)
+      if (k == key) {
+        // What the service is called has its own variable, which wins.
+        if (k != "service.name") v = value;
+        known = true;
+      }
+    if (!known) all.emplace_back(key, value);
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string encode_protobuf(const job_trace& job, const trace_facts& facts) {
+  std::string out;
+  out.reserve(job.spans() * 512 + job.links.size() * 36);
+  protobuf_spans writer{out};
+  write_spans(job, facts, writer);
+  return out;
+}
+
+std::string encode_json(const job_trace& job, const trace_facts& facts) {
+  std::string out;
+  out.reserve(job.spans() * 1536);
+  json_spans writer{out};
+  write_spans(job, facts, writer);
+  return out;
+}
+
+std::string request_protobuf(const text_pairs& resource, const trace_facts& facts,
+                             std::span<const encoded_item> pieces) {
+  std::string about;
+  for (const auto& [key, value] : all_resource(resource, facts)) text_attribute(about, 1, key, value);
+  std::string scope;
+  bytes_field(scope, 1, scope_name);
+  bytes_field(scope, 2, facts.version);
+  std::string spans;
+  size_t size = 0;
+  for (const auto& p : pieces) size += p.bytes.size();
+  spans.reserve(size + scope.size() + 16);
+  bytes_field(spans, 1, scope);
+  for (const auto& p : pieces) spans += p.bytes;
+  std::string resource_spans;
+  resource_spans.reserve(spans.size() + about.size() + 16);
+  bytes_field(resource_spans, 1, about);
+  bytes_field(resource_spans, 2, spans);
+  std::string out;
+  out.reserve(resource_spans.size() + 8);
+  bytes_field(out, 1, resource_spans);
+  return out;
+}
+
+std::string request_json(const text_pairs& resource, const trace_facts& facts,
+                         std::span<const encoded_item> pieces) {
+  std::string out;
+  json_writer w{out};
+  w.begin_object().key("resourceSpans").begin_array().begin_object();
+  w.key("resource").begin_object().key("attributes").begin_array();
+  for (const auto& [key, value] : all_resource(resource, facts))
+    w.begin_object()
+        .field("key", key)
+        .key("value")
+        .begin_object()
+        .field("stringValue", value)
+        .end_object()
+        .end_object();
+  w.end_array().end_object().key("scopeSpans").begin_array().begin_object();
+  w.key("scope").begin_object().field("name", scope_name).field("version", facts.version).end_object();
+  w.key("spans").begin_array();
+  for (const auto& p : pieces) w.raw(p.bytes);
+  w.end_array().end_object().end_array().end_object().end_array().end_object();
+  return out;
+}
+
+namespace {
+
+/// Reads a varint at the front of `in`; false where there is none.
+bool take_varint(std::string_view& in, uint64_t& v) {
+  v = 0;
+  for (size_t i = 0; i < in.size() && i < 10; ++i) {
+    v |= static_cast<uint64_t>(static_cast<uint8_t>(in[i]) & 0x7f) << (7 * i);
+    if ((static_cast<uint8_t>(in[i]) & 0x80) == 0) {
+      in.remove_prefix(i + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The first occurrence of a field: its number (wire type 0) or its bytes (type 2); false where there is
+/// none.
+bool find_field(std::string_view in, uint32_t number, uint64_t& value, std::string_view& bytes) {
+  while (!in.empty()) {
+    uint64_t head = 0;
+    if (!take_varint(in, head)) return false;
+    const bool wanted = head >> 3 == number;
+    switch (head & 7) {
+      case 0:
+        if (!take_varint(in, value)) return false;
+        if (wanted) return true;
+        break;
+      case 2:
+        if (!take_varint(in, value) || value > in.size()) return false;
+        bytes = in.substr(0, value);
+        in.remove_prefix(value);
+        if (wanted) return true;
+        break;
+      default:
+        return false;  // the answer has no other types
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+uint32_t rejected_spans(std::string_view body, bool json) {
+  uint64_t count = 0;
+  if (json) {
+    simdjson::dom::parser parser;
+    simdjson::dom::element e;
+    if (parser.parse(body.data(), body.size()).get(e) != simdjson::SUCCESS) return 0;
+    std::string_view text;
+    if (e["partialSuccess"]["rejectedSpans"].get(text) == simdjson::SUCCESS)
+      count = std::strtoull(std::string{text}.c_str(), nullptr, 10);
+    else if (e["partialSuccess"]["rejectedSpans"].get(count) != simdjson::SUCCESS)
+      return 0;
+    return static_cast<uint32_t>(count);
+  }
+  std::string_view partial;
+  std::string_view ignored;
+  if (!find_field(body, 1, count, partial) || !find_field(partial, 1, count, ignored)) return 0;
+  return static_cast<uint32_t>(count);
+}
+
+}  // namespace mw::observe
