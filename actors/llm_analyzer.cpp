@@ -195,7 +195,7 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   note_load(answer);
   if (!a.reused) {
     count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
-    tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
+    services_->tokens.spend(today(), answer.used.prompt_tokens + answer.used.completion_tokens);
   }
   add(a.used, answer.used);
   ++a.used.calls;
@@ -288,12 +288,11 @@ void llm_analyzer_state::drop(uint64_t id) {
 
 bool llm_analyzer_state::budget_left() {
   const uint64_t budget = services_->settings.llm_analyzer.budget_tokens_per_day;
-  const auto day = std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
-  if (day != budget_day_) {
-    budget_day_ = day;
-    tokens_today_ = 0;
-  }
-  return budget == 0 || tokens_today_ < budget;
+  return budget == 0 || services_->tokens.spent(today()) < budget;
+}
+
+int64_t llm_analyzer_state::today() const {
+  return std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
 }
 
 void llm_analyzer_state::probe_llm(bool at_start) {

@@ -52,6 +52,7 @@ class llm_analyzer_state {
   void drop(uint64_t id);
   void note_load(const llm::answer& answer);
   bool budget_left();
+  int64_t today() const;
   void probe_llm(bool at_start);
   void grant();
   void report_entered(const flow::job_spec& spec);
@@ -66,8 +67,6 @@ class llm_analyzer_state {
   uint32_t granted_ = 0;  ///< to the loader, not used yet
   uint32_t room_ = 64;
   uint64_t tick_generation_ = 0;
-  int64_t budget_day_ = 0;
-  uint64_t tokens_today_ = 0;
 };
 
 analyzer_actor::behavior_type llm_analyzer(analyzer_actor::stateful_pointer<llm_analyzer_state> self,

@@ -125,6 +125,8 @@ void frame_tap::on_frame(std::string_view bytes, std::string& to_proton) {
   const auto f = read_frame(bytes);
   if (f && f->performative == attach && !f->fields.empty() && f->fields[0].text() == link_) {
     attached_ = true;
+    more_ = false;  // what an earlier link of the name left unfinished will not come
+    delivery_ids_.clear();
     channel_ = f->channel;
     handle_ = static_cast<uint32_t>(number_at(*f, 1).value_or(0));
   } else if (f && attached_ && f->channel == channel_) {

@@ -5,6 +5,9 @@
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <chrono>
+
+#include "protocol/base/iso_time.hpp"
 
 namespace mw::amqp {
 namespace {
@@ -67,9 +70,15 @@ bool tls_session::established() const {
 failure tls_session::problem() const {
   const long verdict = SSL_get_verify_result(handles_->ssl.get());
   std::string why = openssl_error();
-  if (verdict != X509_V_OK)
-    why = std::string{"certificate refused: "} + X509_verify_cert_error_string(verdict);
-  return fail(dependency::bus, established() ? errc::connection_lost : errc::unreachable, "TLS: " + why);
+  if (verdict == X509_V_OK)
+    return fail(dependency::bus, established() ? errc::connection_lost : errc::unreachable, "TLS: " + why);
+  why = std::string{"certificate refused: "} + X509_verify_cert_error_string(verdict);
+  if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID) {
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    why += " (this machine's clock says " + format_iso_time(now) + ")";
+  }
+  // Nothing that passes by itself within seconds: a person must look.
+  return fail(dependency::bus, errc::misconfigured, "TLS: " + why);
 }
 
 status tls_session::receive(std::string_view cipher, std::string& clear) {

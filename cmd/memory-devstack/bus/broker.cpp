@@ -55,6 +55,7 @@ broker::~broker() {
   connections_.clear();
   loop_.cancel(deadline_timer_);
   loop_.cancel(tick_timer_);
+  for (const auto& [key, timer] : later_) loop_.cancel(timer);
   if (listener_ >= 0) {
     loop_.unwatch(listener_);
     close(listener_);
@@ -120,6 +121,14 @@ void broker::mark_dirty(outlet& o) {
   dirty_.push_back(&o);
 }
 
+void broker::later(std::chrono::milliseconds delay, connection& c, std::function<void()> fn) {
+  const uint64_t id = next_later_++;
+  later_[id] = loop_.after(delay, [this, id, key = &c, fn = std::move(fn)] {
+    later_.erase(id);
+    if (connections_.contains(key)) step(fn);
+  });
+}
+
 void broker::touch(connection& c) {
   if (touched_.empty() || touched_.back() != &c) touched_.push_back(&c);
 }
@@ -160,7 +169,10 @@ void broker::arm_deadline() {
 void broker::tick() {
   step([this] {
     const auto now_ms = duration_cast<milliseconds>(loop_.now().time_since_epoch()).count();
-    for (auto& [key, c] : connections_) c->tick(now_ms);
+    for (auto& [key, c] : connections_) {
+      c->tick(now_ms);
+      c->end_unauthorised_links();
+    }
   });
   tick_timer_ = loop_.after(tick_interval, [this] { tick(); });
 }
@@ -191,10 +203,25 @@ int broker::drop_connections() {
   return static_cast<int>(connections_.size());
 }
 
-int broker::detach_receivers(const entity* only, const std::string& condition,
-                             const std::string& description) {
+int broker::close_connections(const std::string& condition, const std::string& description) {
+  for (auto& [key, c] : connections_) c->end(condition, description);
+  return static_cast<int>(connections_.size());
+}
+
+int broker::detach_links(std::string_view which, const entity* only, const std::string& condition,
+                         const std::string& description) {
   int detached = 0;
-  for (auto& [key, c] : connections_) detached += c->detach_receivers(only, condition, description);
+  for (auto& [key, c] : connections_) {
+    detached += c->detach(
+        [&](const bus_link& l) {
+          const bool of_kind = which == "receivers"    ? l.kind == link_kind::to_receiver
+                               : which == "management" ? l.kind == link_kind::management
+                               : which == "cbs"        ? l.kind == link_kind::cbs
+                                                       : true;
+          return of_kind && (only == nullptr || l.node.from == only);
+        },
+        condition, description);
+  }
   return detached;
 }
 

@@ -93,7 +93,10 @@ response put_token(const request& r, std::string_view sas_key, wall_ms now, gran
     return refuse("put-token needs name and type as application properties and the token as body.");
   if (type->text() == "jwt") {
     if (!sas_key.empty()) return refused("This bus knows shared access signatures only.");
-    granted[normal_address(*name->text())] = std::numeric_limits<wall_ms>::max();
+    const auto expires = amqp::find_key(r.properties, "expiration");
+    const auto until = expires ? expires->integer() : std::nullopt;
+    if (until && *until <= now) return refused("ExpiredToken: the token's life is over.");
+    granted[normal_address(*name->text())] = until.value_or(std::numeric_limits<wall_ms>::max());
     return {};
   }
   if (type->text() != "servicebus.windows.net:sastoken") return refuse("The token's type is unknown.");
