@@ -158,6 +158,10 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s) 
 }
 
 std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
+  return std::make_unique<amqp_port>(loop_.get(), bus_options(), std::move(l));
+}
+
+amqp::link_options live_world::bus_options() {
   const auto& s = settings_.receiver;
   amqp::link_options o;
   o.host = bus_.host;
@@ -169,6 +173,7 @@ std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
   o.lock_duration = s.lock_duration;
   o.operation_timeout = s.operation_timeout;
   o.idle_timeout = s.idle_timeout;
+  o.reattach.slow = settings_.supervisor.backoff_max;
   o.seed = next_seed_++;
   o.token_for = [bus = bus_](const std::string& audience,
                              std::function<void(result<amqp::link_options::token>)> done) {
@@ -179,7 +184,7 @@ std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
     done(amqp::link_options::token{"servicebus.windows.net:sastoken",
                                    azure::make_sas_token(audience, bus.key_name, bus.key, expires), expires});
   };
-  return std::make_unique<amqp_port>(loop_.get(), std::move(o), std::move(l));
+  return o;
 }
 
 std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::string)> ready,

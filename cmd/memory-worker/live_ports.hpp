@@ -19,6 +19,8 @@ class live_world {
   /// Valid as long as this object. Connections made through it must be gone before it.
   ports outside();
   io::loop& loop() { return loop_.get(); }
+  /// How to reach the subscription.
+  amqp::link_options bus_options();
 
  private:
   live_world() = default;

@@ -162,6 +162,10 @@ void receiver_link::impl::finish_settlement(uint32_t delivery_id, settlement s, 
   if (d.refused)
     answer =
         map_condition("settlement of message " + std::to_string(s.sequence_number), d.error, errc::rejected);
+  else if (!confirms(d.outcome, s.what.kind))
+    answer = fail(dependency::bus, errc::rejected,
+                  "settlement of message " + std::to_string(s.sequence_number) +
+                      ": the broker answered with another outcome");
   const auto it = held_.find(s.sequence_number);
   if (it != held_.end() && it->second.on_link && it->second.delivery_id == delivery_id) {
     if (answer || answer.error().code == errc::lock_lost) {

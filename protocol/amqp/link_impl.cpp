@@ -93,6 +93,18 @@ void receiver_link::impl::run(give_up_command c) {
   if (it != held_.end() && !it->second.settling) forget(c.sequence_number);
 }
 
+void receiver_link::impl::run(peek_command c) {
+  if (!management_usable() || stage_ == stage::closed)
+    return c.done(fail(dependency::bus, errc::connection_lost, "the link is not attached"));
+  const auto parts = peek_request(c.from, c.count, name_);
+  management_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
+                    [done = std::move(c.done)](result<reply> r) {
+                      if (!r) return done(r.error());
+                      if (r->status / 100 != 2) return done(map_status("peek", r->status, r->error));
+                      done(peeked_in(r->body));
+                    });
+}
+
 void receiver_link::impl::run(stop_command) {
   if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
   const bool over = std::exchange(stage_, stage::closed) == stage::closed;

@@ -37,9 +37,14 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   struct give_up_command {
     int64_t sequence_number;
   };
+  struct peek_command {
+    int64_t from;
+    uint32_t count;
+    std::function<void(result<std::vector<peeked>>)> done;
+  };
   struct stop_command {};
   using command = std::variant<start_command, credit_command, drain_command, settle_command, adopt_command,
-                               give_up_command, stop_command>;
+                               give_up_command, peek_command, stop_command>;
 
   impl(io::loop& loop, link_options options, listener l);
 
@@ -81,6 +86,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void run(settle_command c);
   void run(adopt_command c);
   void run(give_up_command c);
+  void run(peek_command c);
   void run(stop_command c);
   void on_event(pn_event_t* e);
   void on_pumped();

@@ -124,6 +124,14 @@ class receiver_link {
   void adopt(std::vector<held_lock> locks);
   /// Stop renewing: the lock is left to lapse, settle() does not know it any more.
   void give_up(int64_t sequence_number);
+  struct peeked {
+    int64_t sequence_number = 0;
+    std::string message_id;
+    std::string encoded;  ///< the whole AMQP message
+  };
+  /// Looks at up to `count` messages from that sequence number on, whatever their state, without taking any;
+  /// once ready. `done` is called on the loop thread, and may not be at all after the link has ended.
+  void peek(int64_t from, uint32_t count, std::function<void(result<std::vector<peeked>>)> done);
   link_counters counters() const;
 
  private:

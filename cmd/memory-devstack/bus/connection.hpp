@@ -91,7 +91,8 @@ class connection {
   void answer_request(bus_link& link, std::string_view bytes);
   bus_link* reply_link(const bus_link& asked, std::string_view reply_to);
   void on_outcome(bus_link& link, pn_delivery_t* d);
-  static void confirm(pn_delivery_t* d, const std::string& condition, const std::string& description);
+  static void confirm(pn_delivery_t* d, uint64_t state, const std::string& condition,
+                      const std::string& description);
   /// False when the lock is lost.
   bool apply_outcome(bus_link& link, pn_delivery_t* d, const amqp::uuid& token);
   void forget_link(pn_link_t* l);
