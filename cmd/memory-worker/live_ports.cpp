@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <random>
 
 #include "protocol/memory_api/http_store.hpp"
 #include "protocol/observe/log.hpp"
@@ -169,7 +170,8 @@ amqp::link_options live_world::bus_options() {
   o.tls = bus_.tls;
   o.ca_file = s.ca_file;
   o.entity = fmt::format("{}/Subscriptions/{}", s.topic, s.subscription);
-  o.container_id = settings_.process.node_name;
+  // Of each connection its own: two processes of one name must not take each other's links.
+  o.container_id = fmt::format("{}-{:08x}", settings_.process.node_name, std::random_device{}());
   o.lock_duration = s.lock_duration;
   o.operation_timeout = s.operation_timeout;
   o.idle_timeout = s.idle_timeout;
