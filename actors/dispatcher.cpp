@@ -75,6 +75,7 @@ dispatcher_actor::behavior_type dispatcher_state::behavior() {
       [this](const lock_lost& l) { handle([&] { core_->lock_lost(l.sequence_number); }); },
       [this](const settlement_failed& f) { handle([&] { core_->settlement_failed(f.sequence_number); }); },
       [this](const link_up&) { handle([&] { after_link_up(); }); },
+      [this](const intake_closed&) { handle([&] { core_->intake_closed(); }); },
       [this](const demand& d) { handle([&] { core_->loader_demand(d.items, now()); }); },
       [this](const entered& e) { handle([&] { core_->entered(e.id, e.attempt, e.at); }); },
       [this](const job_done& d) { handle([&] { take_job_done(d); }); },

@@ -56,8 +56,13 @@ void dispatcher_state::note(flow::note n, const detail& d) {
       return;
     }
     case flow::note::redelivery_count_rose: {
+      services_->metrics.released_counted.Increment();
       auto line = observe::log(log_level::error, "released-delivery-was-counted");
       name_job(line, d);
+      line.field(
+          "detail",
+          "giving back costs delivery counts on this subscription: held longer from now on, and what is "
+          "near its last delivery is not given back in an outage");
       return;
     }
   }

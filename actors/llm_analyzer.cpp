@@ -191,7 +191,7 @@ void llm_analyzer_state::note_quota(const llm::answer& answer) {
 
 void llm_analyzer_state::note_embedding(const llm::embedding& e) {
   count_embedding(services_->metrics, e);
-  tokens_today_ += e.tokens;
+  services_->tokens.spend(today(), e.tokens);
   const auto trouble = e.vector ? std::nullopt : std::optional{e.vector.error().code};
   if (trouble && trouble != embedding_trouble_)
     observe::log(log_level::warning, "embedding-failed")
@@ -224,7 +224,7 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
     count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
     trace_called(*services_, message.id, answer, a.purpose, a.limits.max_output_tokens, a.part(),
                  self_->clock().now());
-    tokens_today_ += answer.used.prompt_tokens + answer.used.completion_tokens;
+    services_->tokens.spend(today(), answer.used.prompt_tokens + answer.used.completion_tokens);
     note_quota(answer);
     if (answer.embedded) note_embedding(*answer.embedded);
   }
@@ -323,12 +323,11 @@ void llm_analyzer_state::drop(uint64_t id) {
 
 bool llm_analyzer_state::budget_left() {
   const uint64_t budget = services_->settings.llm_analyzer.budget_tokens_per_day;
-  const auto day = std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
-  if (day != budget_day_) {
-    budget_day_ = day;
-    tokens_today_ = 0;
-  }
-  return budget == 0 || tokens_today_ < budget;
+  return budget == 0 || services_->tokens.spent(today()) < budget;
+}
+
+int64_t llm_analyzer_state::today() const {
+  return std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
 }
 
 void llm_analyzer_state::probe_llm(bool at_start) {

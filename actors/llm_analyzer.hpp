@@ -61,6 +61,7 @@ class llm_analyzer_state {
   /// From when on the LLM's quota has room for a call; while none is in flight: now.
   flow::time_point paced_until(flow::time_point now) const;
   bool budget_left();
+  int64_t today() const;
   void probe_llm(bool at_start);
   void grant();
   void report_entered(const flow::job_spec& spec);
@@ -77,8 +78,6 @@ class llm_analyzer_state {
   uint32_t granted_ = 0;  ///< to the loader, not used yet
   uint32_t room_ = 64;
   uint64_t tick_generation_ = 0;
-  int64_t budget_day_ = 0;
-  uint64_t tokens_today_ = 0;
 };
 
 analyzer_actor::behavior_type llm_analyzer(analyzer_actor::stateful_pointer<llm_analyzer_state> self,

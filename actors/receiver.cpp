@@ -39,6 +39,12 @@ link_event event_of(link_event::what kind, int64_t sequence_number = 0) {
 }
 
 const failure lost_lock = fail(dependency::bus, errc::lock_lost, "the lock was lost");
+/// What the supervisor is told: a refusal is tried again slowly, a busy bus after some seconds.
+errc end_of(errc closed) {
+  const auto c = classify(closed);
+  const bool named = c == error_class::throttled || (c == error_class::fatal && closed != errc::internal);
+  return named ? closed : errc::connection_lost;
+}
 
 int64_t epoch_ms(wall_time t) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
@@ -61,6 +67,13 @@ void receiver_state::init(receiver_actor::pointer self, std::shared_ptr<services
   using what = link_event::what;
   amqp::listener l;
   l.ready = [tell] { tell(event_of(what::ready)); };
+  l.back = [tell] { tell(event_of(what::back)); };
+  l.away = [tell](failure why, std::chrono::milliseconds pause) {
+    auto e = event_of(what::away);
+    e.error = std::move(why);
+    e.pause = pause;
+    tell(std::move(e));
+  };
   l.delivery = [tell](amqp::incoming in) {
     auto e = event_of(what::delivered, in.sequence_number);
     e.received = std::make_shared<amqp::incoming>(std::move(in));
@@ -132,8 +145,17 @@ void receiver_state::take_link(const link_event& e) {
           .field("subscription", services_->settings.receiver.subscription);
       if (dispatcher) self_->send(dispatcher, link_up{});
       return;
+    case link_event::what::away:
+      return take_away(e);
+    case link_event::what::back:
+      services_->status.set("bus", observe::state::ok, "link attached");
+      observe::log(log_level::info, "link-attached-again");
+      return;
     case link_event::what::delivered:
       return take_delivered(*e.received);
+    case link_event::what::settle_again:
+      if (told_.contains(e.sequence_number)) settle_by_token(e.sequence_number);
+      return;
     case link_event::what::settled:
       return take_settled(e);
     case link_event::what::lock_lost:
@@ -146,11 +168,22 @@ void receiver_state::take_link(const link_event& e) {
       if (dispatcher) self_->send(dispatcher, lock_lost{e.sequence_number});
       return;
     case link_event::what::drained:
+      if (dispatcher) self_->send(dispatcher, intake_closed{});
       return;
     case link_event::what::closed:
       services_->status.set("bus", observe::state::down, to_string(e.error));
-      return self_->quit(down_reason(errc::connection_lost, 0, to_string(e.error)));
+      return self_->quit(down_reason(end_of(e.error.code), 0, to_string(e.error)));
   }
+}
+
+// A pause of a second or more means trouble that people should see; less is a link that moved.
+void receiver_state::take_away(const link_event& e) {
+  const bool trouble = e.pause >= std::chrono::seconds{1};
+  services_->metrics.links_lost.Increment();
+  if (trouble) services_->status.set("bus", observe::state::down, to_string(e.error));
+  observe::log(trouble ? log_level::error : log_level::info, "link-lost")
+      .field("detail", to_string(e.error))
+      .field("again_in_ms", e.pause.count());
 }
 
 void receiver_state::take_delivered(const amqp::incoming& in) {
@@ -193,14 +226,7 @@ void receiver_state::take_settled(const link_event& e) {
   const auto told = told_.find(e.sequence_number);
   if (told == told_.end()) return;
   const bool lost = e.failed && e.error.code == errc::lock_lost;
-  if (e.failed && !lost && second_try_.insert(e.sequence_number).second) {
-    const auto held = unsettled_.find(e.sequence_number);
-    if (held != unsettled_.end()) {
-      link_->adopt({{e.sequence_number, token_of(held->second.token_high, held->second.token_low),
-                     flow::time_point{std::chrono::nanoseconds{held->second.locked_until_ns}}}});
-      return link_->settle(e.sequence_number, outcome_of(told->second));
-    }
-  }
+  if (e.failed && !lost && try_again(e)) return;
   if (e.failed) {
     observe::log(log_level::warning, "settlement-refused")
         .field("sequence", e.sequence_number)
@@ -221,6 +247,26 @@ void receiver_state::take_settled(const link_event& e) {
   } else if (dispatcher) {
     self_->send(dispatcher, settled{{e.sequence_number}});
   }
+}
+
+// Once, by lock token: at once, or after some seconds where the bus asked for them.
+bool receiver_state::try_again(const link_event& e) {
+  if (!unsettled_.contains(e.sequence_number) || !second_try_.insert(e.sequence_number).second) return false;
+  constexpr std::chrono::seconds busy_pause{4};
+  if (e.error.code == errc::throttled) {
+    self_->delayed_send(self_, busy_pause, event_of(link_event::what::settle_again, e.sequence_number));
+  } else {
+    settle_by_token(e.sequence_number);
+  }
+  return true;
+}
+
+void receiver_state::settle_by_token(int64_t sequence_number) {
+  const auto held = unsettled_.find(sequence_number);
+  if (held != unsettled_.end())
+    link_->adopt({{sequence_number, token_of(held->second.token_high, held->second.token_low),
+                   flow::time_point{std::chrono::nanoseconds{held->second.locked_until_ns}}}});
+  link_->settle(sequence_number, outcome_of(told_.at(sequence_number)));
 }
 
 void receiver_state::adopt_all(const adopt& a) {

@@ -1,8 +1,8 @@
 // receiver: the one that talks to the Service Bus (DESIGN 2). Takes deliveries against the credit the
-// dispatcher grants, decodes the event, passes it on; it alone settles, renews locks (inside
-// amqp::receiver_link) and reconnects: when the connection ends, this actor ends with connection_lost, and
-// the supervisor's back-off is the reconnect policy. Owns the set of unsettled deliveries and replays it to a
-// restarted dispatcher.
+// dispatcher grants, decodes the event, passes it on; it alone settles, renews locks and attaches an ended
+// link again (inside amqp::receiver_link), and reconnects: when the connection ends, this actor ends with
+// connection_lost, throttled, or why the bus refuses us, and the supervisor's back-off is the reconnect
+// policy. Owns the set of unsettled deliveries and replays it to a restarted dispatcher.
 #pragma once
 
 #include <unordered_map>
@@ -25,6 +25,9 @@ class receiver_state {
   void take_link(const link_event& e);
   void take_delivered(const amqp::incoming& in);
   void take_settled(const link_event& e);
+  bool try_again(const link_event& e);
+  void settle_by_token(int64_t sequence_number);
+  void take_away(const link_event& e);
   void settle_all(const settle& s);
   void adopt_all(const adopt& a);
   void count_link();

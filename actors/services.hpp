@@ -36,6 +36,29 @@ class redis_run_watch {
   std::optional<flow::time_point> changed_at_;
 };
 
+/// The LLM's tokens of a day; outlives the analyzer's crashes. Thread-safe.
+class token_budget {
+ public:
+  void spend(int64_t day, uint64_t tokens) {
+    const std::lock_guard lock{mutex_};
+    start(day);
+    spent_ += tokens;
+  }
+  uint64_t spent(int64_t day) {
+    const std::lock_guard lock{mutex_};
+    start(day);
+    return spent_;
+  }
+
+ private:
+  void start(int64_t day) {
+    if (std::exchange(day_, day) != day) spent_ = 0;
+  }
+  std::mutex mutex_;
+  int64_t day_ = 0;
+  uint64_t spent_ = 0;
+};
+
 struct services {
   services(config::settings s, ports p, observe::metrics& m, observe::status_board& b)
       : settings(std::move(s)),
@@ -48,6 +71,7 @@ struct services {
   const ports outside;
   flow::byte_budget bytes;
   call_book calls;
+  token_budget tokens;
   session_slot session;
   redis_run_watch redis_run;
   observe::metrics& metrics;

@@ -54,6 +54,18 @@ config::restart_strategy strategy_of(const config::settings& s, child_id which) 
   return config::restart_strategy::one_for_one;
 }
 
+child_end end_of(errc code) {
+  if (code == errc::connection_lost) return child_end::lost;
+  if (code == errc::throttled) return child_end::busy;
+  return classify(code) == error_class::fatal && code != errc::internal ? child_end::refused
+                                                                        : child_end::crashed;
+}
+
+std::string_view log_name(child_end how) {
+  if (how == child_end::crashed) return "actor-crashed";
+  return how == child_end::refused ? "connection-refused" : "connection-lost";
+}
+
 std::optional<flow::stage> stage_of(child_id which) {
   switch (which) {
     case child_id::writer:
@@ -122,17 +134,20 @@ void schedule_restart(self_ptr self, child_id which, flow::duration delay) {
 void child_ended(self_ptr self, child_id which, const caf::error& reason) {
   auto& st = self->state;
   const auto info = read_down_reason(reason, self->system());
-  const bool away = info.code == errc::connection_lost;
+  const auto how = end_of(info.code);
+  const bool away = how != child_end::crashed;
   const auto now = self->clock().now();
   st.shared->metrics.actor_restarts.at(to_string(which)).Increment();
-  observe::log(away ? log_level::warning : log_level::error, away ? "connection-lost" : "actor-crashed")
-      .field("actor", to_string(which))
-      .field("detail", info.detail);
   if (const auto at = stage_of(which)) {
     if (const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle)
       self->send(d, stage_down{*at, info.job, away});
   }
-  const auto delay = st.children[static_cast<size_t>(which)].policy->ended(!away, now, st.random);
+  const auto delay = st.children[static_cast<size_t>(which)].policy->ended(how, now, st.random);
+  const bool expected = how == child_end::lost || how == child_end::busy;
+  observe::log(expected ? log_level::warning : log_level::error, log_name(how))
+      .field("actor", to_string(which))
+      .field("detail", info.detail)
+      .field("again_in_ms", delay ? std::chrono::floor<std::chrono::milliseconds>(*delay).count() : 0);
   if (!delay) {
     observe::log(log_level::error, "restart-intensity-exceeded").field("actor", to_string(which));
     stop_all(self, caf::make_error(caf::sec::runtime_error, "restart intensity exceeded",

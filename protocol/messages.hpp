@@ -120,6 +120,11 @@ struct probed {
   std::string detail;
 };
 
+/// receiver -> dispatcher: an intake that was closed is closed, nothing more comes on the old credit.
+struct intake_closed {
+  uint64_t generation = 0;
+};
+
 /// receiver -> dispatcher: the link is attached; unsettled deliveries of earlier connections may be adopted.
 struct link_up {
   uint64_t generation = 0;
@@ -174,11 +179,22 @@ struct drained {
 // ---------------------------------------------------
 
 struct link_event {
-  enum class what : uint8_t { ready, delivered, settled, lock_lost, drained, closed };
+  enum class what : uint8_t {
+    ready,
+    away,
+    back,
+    delivered,
+    settled,
+    settle_again,
+    lock_lost,
+    drained,
+    closed
+  };
   what kind = what::ready;
   int64_t sequence_number = 0;
   failure error;
   bool failed = false;
+  std::chrono::milliseconds pause{};  ///< of `away`
   std::shared_ptr<amqp::incoming> received;
 };
 

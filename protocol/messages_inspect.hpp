@@ -210,6 +210,10 @@ typename I::result_type inspect(I& f, failure_counted& x) {
   return f(caf::meta::type_name("mw.failure_counted.v1"), x.job, x.failures);
 }
 template <class I>
+typename I::result_type inspect(I& f, intake_closed& x) {
+  return f(caf::meta::type_name("mw.intake_closed.v1"), x.generation);
+}
+template <class I>
 typename I::result_type inspect(I& f, link_up& x) {
   return f(caf::meta::type_name("mw.link_up.v1"), x.generation);
 }

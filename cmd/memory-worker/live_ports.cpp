@@ -110,6 +110,10 @@ status live_world::make_llm(const config::llm_analyzer_settings& s) {
 }
 
 std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
+  return std::make_unique<amqp_port>(loop_.get(), bus_options(), std::move(l));
+}
+
+amqp::link_options live_world::bus_options() {
   const auto& s = settings_.receiver;
   amqp::link_options o;
   o.host = bus_.host;
@@ -117,14 +121,16 @@ std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
   o.tls = bus_.tls;
   o.ca_file = s.ca_file;
   o.entity = fmt::format("{}/Subscriptions/{}", s.topic, s.subscription);
-  o.container_id = settings_.process.node_name;
+  // Of each connection its own: two processes of one name must not take each other's links.
+  o.container_id = fmt::format("{}-{:08x}", settings_.process.node_name, std::random_device{}());
   o.lock_duration = s.lock_duration;
   o.operation_timeout = s.operation_timeout;
   o.idle_timeout = s.idle_timeout;
+  o.reattach.slow = settings_.supervisor.backoff_max;
   o.seed = next_seed_++;
   if (settings_.receiver.connection_string.empty()) {
     sign_in_with(identity_, o);
-    return std::make_unique<amqp_port>(loop_.get(), std::move(o), std::move(l));
+    return o;
   }
   o.token_for = [bus = bus_](const std::string& audience,
                              std::function<void(result<amqp::link_options::token>)> done) {
@@ -135,7 +141,7 @@ std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {
     done(amqp::link_options::token{"servicebus.windows.net:sastoken",
                                    azure::make_sas_token(audience, bus.key_name, bus.key, expires), expires});
   };
-  return std::make_unique<amqp_port>(loop_.get(), std::move(o), std::move(l));
+  return o;
 }
 
 std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::string)> ready,

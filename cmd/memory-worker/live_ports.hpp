@@ -37,6 +37,8 @@ class live_world {
   io::loop& loop() { return loop_.get(); }
   azure::identity& identity() { return *identity_; }
   const std::vector<entra_use>& entra_uses() const { return entra_uses_; }
+  /// How to reach the subscription.
+  amqp::link_options bus_options();
 
  private:
   live_world() = default;

@@ -17,6 +17,8 @@ usage: memory-worker COMMAND [--config FILE] [--section.key=VALUE ...]
 
   run       take message-completed events and store memories until SIGTERM
   check     try every dependency and say in words what is wrong
+            (--live tries receive, release, renew, settle and dead-letter with one waiting message of the
+            subscription; it ends in the dead-letter queue)
   config    print the configuration in force, and where each value came from
             (--reference prints the reference page of all options)
   version   print the version
@@ -29,6 +31,10 @@ Exit codes: 0 clean, 1 failed, 78 the configuration cannot work.
 int print_config(const mw::config::loaded& l) {
   std::fputs(mw::config::print(l).c_str(), stdout);
   return mw::print_problems(l.problems) ? mw::config::exit_misconfigured : 0;
+}
+
+bool take_flag(std::vector<std::string>& args, std::string_view flag) {
+  return std::erase(args, flag) > 0;
 }
 
 }  // namespace
@@ -60,9 +66,12 @@ int main(int argc, char** argv) {
                command);
     return mw::config::exit_misconfigured;
   }
+  const bool live = command == "check" && take_flag(args, "--live");
+  const bool yes_really = live && take_flag(args, "--yes-really");
   const auto need = command == "config" ? mw::config::need::nothing : mw::config::need::everything;
   const auto loaded = mw::config::load(mw::config::inputs_of_process(std::move(args)), need);
   if (command == "config") return print_config(loaded);
   if (mw::print_problems(loaded.problems)) return mw::config::exit_misconfigured;
+  if (live) return mw::check_live(loaded, yes_really);
   return command == "run" ? mw::run_worker(loaded) : mw::check_dependencies(loaded);
 }

@@ -57,32 +57,40 @@ std::string rejected_state(const outcome& o, size_t max_text) {
   e.symbol("DeadLetterReason").string(utf8_prefix(o.reason, max_text));
   e.symbol("DeadLetterErrorDescription").string(utf8_prefix(o.description, max_text));
   e.end().end();
-  std::string state = described(0x25);
+  std::string state = described(descriptor_of(outcome_kind::dead_letter));
   encoder{state}.begin_list().raw(error).end();
   return state;
 }
 
 std::string encode_state(const outcome& o, size_t max_text) {
-  std::string state;
-  switch (o.kind) {
-    case outcome_kind::complete:
-      state = described(0x24);
-      break;
-    case outcome_kind::release:
-      state = described(0x26);
-      break;
-    case outcome_kind::abandon:
-      state = described(0x27);
-      encoder{state}.begin_list().boolean(true).boolean(false).end();
-      return state;
-    case outcome_kind::dead_letter:
-      return rejected_state(o, max_text);
-  }
-  state.push_back(0x45);  // the empty list
+  if (o.kind == outcome_kind::dead_letter) return rejected_state(o, max_text);
+  std::string state = described(descriptor_of(o.kind));
+  if (o.kind == outcome_kind::abandon)
+    encoder{state}.begin_list().boolean(true).boolean(false).end();
+  else
+    state.push_back(0x45);  // the empty list
   return state;
 }
 
 }  // namespace
+
+uint8_t descriptor_of(outcome_kind k) {
+  switch (k) {
+    case outcome_kind::complete:
+      return 0x24;
+    case outcome_kind::dead_letter:
+      return 0x25;
+    case outcome_kind::release:
+      return 0x26;
+    case outcome_kind::abandon:
+      return 0x27;
+  }
+  return 0;
+}
+
+bool confirms(uint8_t echoed, outcome_kind asked) {
+  return echoed == 0 || echoed == descriptor_of(outcome_kind::complete) || echoed == descriptor_of(asked);
+}
 
 std::optional<frame> read_frame(std::string_view bytes) {
   if (bytes.size() < header_size) return std::nullopt;
@@ -125,6 +133,8 @@ void frame_tap::on_frame(std::string_view bytes, std::string& to_proton) {
   const auto f = read_frame(bytes);
   if (f && f->performative == attach && !f->fields.empty() && f->fields[0].text() == link_) {
     attached_ = true;
+    more_ = false;  // what an earlier link of the name left unfinished will not come
+    delivery_ids_.clear();
     channel_ = f->channel;
     handle_ = static_cast<uint32_t>(number_at(*f, 1).value_or(0));
   } else if (f && attached_ && f->channel == channel_) {
@@ -171,7 +181,8 @@ void frame_tap::on_disposition(const frame& f) {
   d.first = static_cast<uint32_t>(*first);
   d.last = static_cast<uint32_t>(number_at(f, 2).value_or(*first));
   d.settled = flag_at(f, 3);
-  if (f.fields.size() > 4 && f.fields[4].descriptor == 0x25) {
+  if (f.fields.size() > 4) d.outcome = static_cast<uint8_t>(f.fields[4].descriptor);
+  if (d.outcome == descriptor_of(outcome_kind::dead_letter)) {
     const auto state = items_of(f.fields[4]);
     const auto error = state && !state->empty() ? items_of((*state)[0]) : std::nullopt;
     if (error && !error->empty()) {

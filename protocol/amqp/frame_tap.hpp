@@ -35,6 +35,7 @@ struct remote_disposition {
   uint32_t last = 0;
   bool settled = false;
   bool refused = false;  ///< rejected with an error
+  uint8_t outcome = 0;   ///< descriptor of the state: accepted 0x24, rejected, released, modified; 0 none
   error_words error;
 };
 
@@ -67,6 +68,11 @@ class frame_tap {
   std::deque<uint32_t> delivery_ids_;
   std::vector<remote_disposition> dispositions_;
 };
+
+/// The descriptor of the state that tells this outcome; the broker echoes what it applied.
+uint8_t descriptor_of(outcome_kind k);
+/// The service echoes the outcome it applied; other brokers say accepted, or nothing.
+bool confirms(uint8_t echoed, outcome_kind asked);
 
 /// A disposition (role receiver, unsettled) for the deliveries first..last. Reason and description are cut to
 /// `max_text` bytes each.

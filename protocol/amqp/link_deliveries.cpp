@@ -68,7 +68,7 @@ void receiver_link::impl::settle(int64_t sequence_number, outcome what) {
     return report_settled(sequence_number,
                           fail(dependency::bus, errc::conflict,
                                "message " + std::to_string(sequence_number) + " is being settled already"));
-  if (h.on_link && stage_ == stage::ready)
+  if (h.on_link)
     settle_on_link(sequence_number, h, std::move(what));
   else
     settle_by_token(sequence_number, h, std::move(what));
@@ -102,7 +102,7 @@ void receiver_link::impl::settle_by_token(int64_t sequence_number, held& h, outc
     return report_settled(sequence_number, ok);
   }
   h.settling = true;
-  if (!management_ || !management_->attached()) {
+  if (!management_usable()) {
     settle_when_ready_.push_back({sequence_number, std::move(what)});
     return;
   }
@@ -127,7 +127,7 @@ void receiver_link::impl::on_settled_by_token(int64_t sequence_number, const loc
     if (s || s.error().code == errc::lock_lost) forget(sequence_number);
     report_settled(sequence_number, std::move(s));
   }  // else it was delivered again meanwhile, and the answer was given then
-  if (stage_ == stage::detached) check_detached();
+  if (stage_ == stage::ending) check_ending();
 }
 
 void receiver_link::impl::on_disposition(const remote_disposition& d) {
@@ -154,7 +154,7 @@ void receiver_link::impl::on_disposition(const remote_disposition& d) {
   }
   if (unexpected) lost_by_broker(d.first, d.last);
   drop_answered_deadlines();
-  if (stage_ == stage::detached) check_detached();
+  if (stage_ == stage::ending) check_ending();
 }
 
 void receiver_link::impl::finish_settlement(uint32_t delivery_id, settlement s, const remote_disposition& d) {
@@ -162,6 +162,10 @@ void receiver_link::impl::finish_settlement(uint32_t delivery_id, settlement s, 
   if (d.refused)
     answer =
         map_condition("settlement of message " + std::to_string(s.sequence_number), d.error, errc::rejected);
+  else if (!confirms(d.outcome, s.what.kind))
+    answer = fail(dependency::bus, errc::rejected,
+                  "settlement of message " + std::to_string(s.sequence_number) +
+                      ": the broker answered with another outcome");
   const auto it = held_.find(s.sequence_number);
   if (it != held_.end() && it->second.on_link && it->second.delivery_id == delivery_id) {
     if (answer || answer.error().code == errc::lock_lost) {
@@ -216,15 +220,14 @@ void receiver_link::impl::settle_rest_by_token() {
     it->second.on_link = false;
     settle_by_token(s.sequence_number, it->second, std::move(s.what));
   }
-  check_detached();
-}
-
-void receiver_link::impl::check_detached() {
-  if (settling_.empty() && by_token_under_way_ == 0) connection_->end(*detach_reason_);
 }
 
 void receiver_link::impl::flow(uint32_t credit) {
-  if (stage_ != stage::ready || credit == 0) return;
+  if (credit == 0) return;
+  if (stage_ != stage::ready) {
+    credit_waiting_ += credit;
+    return;
+  }
   pn_link_flow(receiver_, static_cast<int>(credit));
 }
 
@@ -234,8 +237,8 @@ void receiver_link::impl::check_drained() {
 
 void receiver_link::impl::finish_drain() {
   drain_deadline_.reset();
-  pn_link_set_drain(receiver_, false);
-  tell(listener_.drained);
+  if (receiver_) pn_link_set_drain(receiver_, false);
+  for (; drains_asked_ > 0; --drains_asked_) tell(listener_.drained);
   if (credit_waiting_ > 0) flow(static_cast<uint32_t>(std::exchange(credit_waiting_, 0)));
 }
 
@@ -270,7 +273,9 @@ void receiver_link::impl::on_renewed(uint64_t batch, size_t tokens, time sent, r
   if (f.code == errc::unauthorized)
     for (auto& g : grants_)
       if (!g.asked) g.refresh_at = now;
-  report_lost(locks_.failed(batch, now));
+  constexpr std::chrono::seconds busy_pause{4};
+  const bool busy = f.code == errc::throttled;
+  report_lost(locks_.failed(batch, now, busy ? busy_pause : std::chrono::seconds{0}));
 }
 
 void receiver_link::impl::report_lost(const std::vector<int64_t>& sequence_numbers) {

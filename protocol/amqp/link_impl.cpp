@@ -16,6 +16,7 @@ receiver_link::impl::impl(io::loop& loop, link_options options, listener l)
       options_(std::move(options)),
       listener_(std::move(l)),
       name_(options_.container_id + "-receiver"),
+      random_(options_.seed),
       locks_(options_.seed, {}) {}
 
 void receiver_link::impl::submit(command c) {
@@ -65,7 +66,8 @@ void receiver_link::impl::run(credit_command c) {
 void receiver_link::impl::run(drain_command) {
   credit_waiting_ = 0;
   if (stage_ == stage::closed) return;
-  if (stage_ != stage::ready) return tell(listener_.drained);
+  if (!receiver_open_) return tell(listener_.drained);
+  ++drains_asked_;
   if (drain_deadline_) return;
   drain_deadline_ = io::clock::now() + options_.operation_timeout;
   pn_link_drain(receiver_, 0);
@@ -89,6 +91,18 @@ void receiver_link::impl::run(adopt_command c) {
 void receiver_link::impl::run(give_up_command c) {
   const auto it = held_.find(c.sequence_number);
   if (it != held_.end() && !it->second.settling) forget(c.sequence_number);
+}
+
+void receiver_link::impl::run(peek_command c) {
+  if (!management_usable() || stage_ == stage::closed)
+    return c.done(fail(dependency::bus, errc::connection_lost, "the link is not attached"));
+  const auto parts = peek_request(c.from, c.count, name_);
+  management_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
+                    [done = std::move(c.done)](result<reply> r) {
+                      if (!r) return done(r.error());
+                      if (r->status / 100 != 2) return done(map_status("peek", r->status, r->error));
+                      done(peeked_in(r->body));
+                    });
 }
 
 void receiver_link::impl::run(stop_command) {
@@ -124,7 +138,7 @@ void receiver_link::impl::on_event(pn_event_t* e) {
     default:
       return;
   }
-  if (link == receiver_) {
+  if (receiver_ && link == receiver_) {
     if (pn_event_type(e) == PN_DELIVERY) return on_delivery(pn_event_delivery(e));
     if (pn_event_type(e) == PN_LINK_FLOW) return check_drained();
   } else if (cbs_ && cbs_->owns(link)) {
@@ -148,7 +162,7 @@ void receiver_link::impl::report_settled(int64_t sequence_number, status s) {
 }
 
 void receiver_link::impl::on_ended(failure f) {
-  if (detach_reason_) f = *detach_reason_;
+  if (end_reason_) f = *end_reason_;
   stage_ = stage::closed;
   if (f.code == errc::unauthorized && options_.token_refused) options_.token_refused();
   if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
@@ -167,14 +181,15 @@ std::optional<receiver_link::impl::time> receiver_link::impl::next_deadline() {
     if (t && (!next || *t < *next)) next = t;
   };
   consider(phase_deadline_);
+  consider(repair_at_);
   consider(drain_deadline_);
   if (!settling_deadlines_.empty()) consider(settling_deadlines_.front().first);
   if (cbs_) consider(cbs_->next_deadline());
   if (management_) consider(management_->next_deadline());
-  if (stage_ == stage::ready) {
-    consider(locks_.next_due());
+  if (lives() && management_usable()) consider(locks_.next_due());
+  // One that is due already waits for its `$cbs` link.
+  if (stage_ == stage::ready && (!cbs_ || cbs_->attached()))
     for (const auto& g : grants_) consider(g.refresh_at);
-  }
   return next;
 }
 
@@ -198,17 +213,15 @@ void receiver_link::impl::arm() {
 void receiver_link::impl::on_timer(time now) {
   if (phase_deadline_ && *phase_deadline_ <= now) {
     phase_deadline_.reset();
-    connection_->end(
-        detach_reason_.value_or(fail(dependency::bus, errc::timed_out, where() + ": no answer")));
+    connection_->end(end_reason_.value_or(fail(dependency::bus, errc::timed_out, where() + ": no answer")));
   }
   if (cbs_) cbs_->expire(now);
   if (management_) management_->expire(now);
   expire_settlements(now);
   if (drain_deadline_ && *drain_deadline_ <= now) finish_drain();
-  if (stage_ == stage::ready) {
-    refresh_tokens(now);
-    renew_due(now);
-  }
+  if (repair_at_ && *repair_at_ <= now) repair();
+  if (stage_ == stage::ready) refresh_tokens(now);
+  if (lives() && management_usable()) renew_due(now);
   flush_dispositions();
   connection_->pump();
 }

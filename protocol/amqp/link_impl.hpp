@@ -1,11 +1,13 @@
 // The inside of receiver_link; included by its .cpp files only. Commands come from any thread through a list;
-// everything else runs on the loop's thread. Three parts: link_setup.cpp (connect, tokens, attach, detach),
-// link_impl.cpp (commands, timer, callbacks, end) and link_deliveries.cpp (deliveries, settlement, renewal).
+// everything else runs on the loop's thread. Its parts: link_setup.cpp (connect, attach), link_tokens.cpp
+// (`$cbs`), link_repair.cpp (ended links), link_impl.cpp (commands, timer, callbacks, end) and
+// link_deliveries.cpp (deliveries, settlement, renewal).
 #pragma once
 
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <random>
 #include <unordered_map>
 #include <variant>
 
@@ -35,9 +37,14 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   struct give_up_command {
     int64_t sequence_number;
   };
+  struct peek_command {
+    int64_t from;
+    uint32_t count;
+    std::function<void(result<std::vector<peeked>>)> done;
+  };
   struct stop_command {};
   using command = std::variant<start_command, credit_command, drain_command, settle_command, adopt_command,
-                               give_up_command, stop_command>;
+                               give_up_command, peek_command, stop_command>;
 
   impl(io::loop& loop, link_options options, listener l);
 
@@ -48,13 +55,16 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
 
  private:
   using time = io::clock::time_point;
-  enum class stage { idle, connecting, opening, authorising, attaching, ready, detached, closed };
+  /// `away`: was ready, waits to attach again; `ending`: what is under way is settled, then it ends.
+  enum class stage { idle, connecting, opening, authorising, attaching, ready, away, ending, closed };
   struct grant {
     std::string audience;
     bool granted = false;
     bool asked = false;
-    time expires{};
+    bool refused = false;  ///< 401, and asked for another token since
     std::optional<time> refresh_at;
+    time expires{};
+    link_options::token sent;
   };
   /// Kept for every unsettled delivery: it must stay small.
   struct held {
@@ -76,6 +86,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void run(settle_command c);
   void run(adopt_command c);
   void run(give_up_command c);
+  void run(peek_command c);
   void run(stop_command c);
   void on_event(pn_event_t* e);
   void on_pumped();
@@ -94,17 +105,31 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void enter(stage s);
   void connect();
   void authorise();
-  void ask_token(size_t grant_index);
-  void on_token(size_t grant_index, result<link_options::token> token);
-  void on_grant(size_t grant_index, time expires, result<reply> r);
-  void token_trouble(size_t grant_index, failure f);
-  void refresh_tokens(time now);
-  void attach();
+  void proceed();
+  void open_cbs();
+  void open_management();
+  void open_receiver();
   void on_attached(pn_link_t* link);
   void become_ready();
-  void on_link_ended(pn_link_t* link);
-  void check_detached();
   std::string where() const;
+
+  // link_tokens.cpp
+  void ask_token(size_t grant_index);
+  void on_token(size_t grant_index, result<link_options::token> token);
+  void on_grant(size_t grant_index, result<reply> r);
+  void token_trouble(size_t grant_index, failure f, reaction r);
+  void refresh_tokens(time now);
+
+  // link_repair.cpp
+  void on_link_ended(pn_link_t* link);
+  void lose_receiver();
+  void interrupted(failure f, reaction r);
+  void repair();
+  void end_after_settling(failure f);
+  void check_ending();
+  /// Was ready once, and the connection lives: what is held is renewed and settled.
+  bool lives() const { return was_ready_ && stage_ != stage::closed; }
+  bool management_usable() const { return management_ && management_->attached(); }
 
   // link_deliveries.cpp
   void on_delivery(pn_delivery_t* d);
@@ -143,14 +168,24 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   std::unique_ptr<connection> connection_;
   std::unique_ptr<request_link> cbs_;
   std::unique_ptr<request_link> management_;
+  pn_session_t* cbs_session_ = nullptr;
+  pn_session_t* receiver_session_ = nullptr;
+  pn_session_t* management_session_ = nullptr;
   pn_link_t* receiver_ = nullptr;
   bool receiver_open_ = false;
+  bool was_ready_ = false;
   std::vector<grant> grants_;
-  std::optional<failure> detach_reason_;
-  std::optional<time> phase_deadline_;  ///< of the stages before ready, and of `detached`
+  link_options::token granted_token_;  ///< the last one the broker took
+  std::optional<failure> end_reason_;
+  std::optional<time> phase_deadline_;  ///< of the stages before ready, and of `ending`
+  std::optional<time> repair_at_;       ///< of `away`
+  time ready_since_{};
+  unsigned repairs_ = 0;  ///< since a link stayed attached
+  std::mt19937_64 random_;
 
-  uint64_t credit_waiting_ = 0;  ///< granted before ready or during a drain
+  uint64_t credit_waiting_ = 0;  ///< granted while not ready or during a drain
   std::optional<time> drain_deadline_;
+  unsigned drains_asked_ = 0;
   std::unordered_map<int64_t, held> held_;
   lock_schedule locks_;
   std::unordered_map<uint32_t, settlement> settling_;  ///< by delivery id

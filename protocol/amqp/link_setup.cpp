@@ -8,9 +8,6 @@
 namespace mw::amqp {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto longest_linger = 5s;
 constexpr uint16_t amqps_port = 5671;
 
 void put_property(pn_data_t* map, std::string_view key) {
@@ -24,9 +21,15 @@ bool has_terminus(pn_link_t* receiver) {
 }  // namespace
 
 std::string receiver_link::impl::where() const {
-  static constexpr const char* doing[] = {
-      "idle",   "connect", "AMQP open", "authorisation by $cbs", "attach of links", "waiting for work",
-      "detach", "closed"};
+  static constexpr const char* doing[] = {"idle",
+                                          "connect",
+                                          "AMQP open",
+                                          "authorisation by $cbs",
+                                          "attach of links",
+                                          "waiting for work",
+                                          "pause before attach",
+                                          "detach",
+                                          "closed"};
   return std::string{doing[static_cast<size_t>(stage_)]} + " at " + options_.host + ":" +
          std::to_string(options_.port);
 }
@@ -56,80 +59,49 @@ void receiver_link::impl::connect() {
 
 void receiver_link::impl::authorise() {
   enter(stage::authorising);
-  pn_session_t* session = pn_session(connection_->engine());
-  pn_session_open(session);
-  cbs_ = std::make_unique<request_link>(session, "$cbs", options_.container_id + "-cbs");
+  for (pn_session_t** session : {&cbs_session_, &receiver_session_, &management_session_}) {
+    *session = pn_session(connection_->engine());
+    pn_session_open(*session);
+  }
   const std::string host =
       options_.port == amqps_port ? options_.host : options_.host + ":" + std::to_string(options_.port);
   const std::string entity = "sb://" + host + "/" + options_.entity;
-  grants_ = {grant{.audience = entity}, grant{.audience = entity + "/$management"}};
+  grants_.resize(2);
+  grants_[0].audience = entity;
+  grants_[1].audience = entity + "/$management";
+  open_cbs();
 }
 
-void receiver_link::impl::ask_token(size_t grant_index) {
-  grant& g = grants_[grant_index];
-  g.asked = true;
-  g.refresh_at.reset();
-  options_.token_for(g.audience, [weak = weak_from_this(), grant_index](result<link_options::token> token) {
-    const auto caller = weak.lock();
-    if (!caller) return;
-    caller->loop_.post([weak, grant_index, token = std::move(token)]() mutable {
-      const auto self = weak.lock();
-      if (!self || self->stage_ == stage::closed) return;
-      self->on_token(grant_index, std::move(token));
-      self->connection_->pump();
-    });
-  });
+void receiver_link::impl::open_cbs() {
+  cbs_ = std::make_unique<request_link>(cbs_session_, "$cbs", options_.container_id + "-cbs");
 }
 
-void receiver_link::impl::on_token(size_t grant_index, result<link_options::token> token) {
-  if (!token) return token_trouble(grant_index, token.error());
-  const auto parts = put_token_request(*token, grants_[grant_index].audience);
-  const time expires = io::clock::now() + std::chrono::duration_cast<io::clock::duration>(
-                                              token->expires - std::chrono::system_clock::now());
-  cbs_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
-             [this, grant_index, expires](result<reply> r) { on_grant(grant_index, expires, std::move(r)); });
+void receiver_link::impl::open_management() {
+  management_ = std::make_unique<request_link>(management_session_, options_.entity + "/$management",
+                                               options_.container_id + "-management");
 }
 
-void receiver_link::impl::on_grant(size_t grant_index, time expires, result<reply> r) {
-  if (stage_ == stage::closed) return;
-  grant& g = grants_[grant_index];
-  if (!r) return token_trouble(grant_index, r.error());
-  if (r->status / 100 != 2)
-    return token_trouble(grant_index, map_status("token for " + g.audience, r->status, r->error));
-  const time now = io::clock::now();
-  const auto left = expires - now;
-  g.asked = false;
-  g.granted = true;
-  g.expires = expires;
-  // A signature that is past its end by our clock may be good by the broker's.
-  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left / 2, 250ms) : 1s);
-  if (stage_ != stage::authorising) return;
-  for (const auto& each : grants_)
-    if (!each.granted) return;
-  attach();
+// The next step towards `ready`, the first time and after an interruption: `$cbs`, tokens, what is missing of
+// the other links.
+void receiver_link::impl::proceed() {
+  if (stage_ != stage::authorising && stage_ != stage::attaching) return;
+  if (!cbs_ || !cbs_->attached()) return;
+  bool granted = true;
+  for (size_t i = 0; i < grants_.size(); ++i) {
+    granted = granted && grants_[i].granted;
+    if (!grants_[i].granted && !grants_[i].asked) ask_token(i);
+  }
+  if (!granted) return;
+  if (stage_ == stage::authorising) {
+    enter(stage::attaching);
+    if (!receiver_) open_receiver();
+    if (!management_) open_management();
+  }
+  if (receiver_open_ && management_->attached()) become_ready();
 }
 
-void receiver_link::impl::token_trouble(size_t grant_index, failure f) {
-  if (stage_ == stage::closed) return;
-  if (stage_ != stage::ready) return connection_->end(std::move(f));
-  if (f.code == errc::unauthorized && options_.token_refused) options_.token_refused();
-  // The old token is good for a while yet; when it ends at last, the broker detaches the link and says so.
-  grant& g = grants_[grant_index];
-  const time now = io::clock::now();
-  g.asked = false;
-  g.refresh_at = now + std::clamp<io::clock::duration>((g.expires - now) / 4, 500ms, 10s);
-}
-
-void receiver_link::impl::refresh_tokens(time now) {
-  for (size_t i = 0; i < grants_.size(); ++i)
-    if (!grants_[i].asked && grants_[i].refresh_at && *grants_[i].refresh_at <= now) ask_token(i);
-}
-
-void receiver_link::impl::attach() {
-  enter(stage::attaching);
-  pn_session_t* session = pn_session(connection_->engine());
-  pn_session_open(session);
-  receiver_ = pn_receiver(session, name_.c_str());
+void receiver_link::impl::open_receiver() {
+  receiver_ = pn_receiver(receiver_session_, name_.c_str());
   pn_terminus_set_address(pn_link_source(receiver_), options_.entity.c_str());
   pn_terminus_set_address(pn_link_target(receiver_), options_.container_id.c_str());
   pn_link_set_snd_settle_mode(receiver_, PN_SND_UNSETTLED);
@@ -143,51 +115,33 @@ void receiver_link::impl::attach() {
   pn_data_put_uint(properties, static_cast<uint32_t>(options_.operation_timeout.count()));
   pn_data_exit(properties);
   pn_link_open(receiver_);
-  pn_session_t* second = pn_session(connection_->engine());
-  pn_session_open(second);
-  management_ = std::make_unique<request_link>(second, options_.entity + "/$management",
-                                               options_.container_id + "-management");
 }
 
 void receiver_link::impl::on_attached(pn_link_t* link) {
-  if (link == receiver_ && has_terminus(link)) {
+  if (receiver_ && link == receiver_ && has_terminus(link)) {
     receiver_open_ = true;
     if (pn_link_remote_snd_settle_mode(link) == PN_SND_SETTLED)
       return connection_->end(fail(dependency::bus, errc::misconfigured,
                                    options_.entity + ": the broker offers no peek-lock delivery"));
   }
-  if (stage_ == stage::authorising && cbs_->attached() && !grants_[0].asked)
-    for (size_t i = 0; i < grants_.size(); ++i) ask_token(i);
-  if (stage_ == stage::attaching && receiver_open_ && management_->attached()) become_ready();
+  if (stage_ == stage::ready && cbs_ && cbs_->owns(link) && cbs_->attached()) {
+    phase_deadline_.reset();
+    return refresh_tokens(io::clock::now());
+  }
+  proceed();
 }
 
 void receiver_link::impl::become_ready() {
   stage_ = stage::ready;
   phase_deadline_.reset();
-  if (credit_waiting_ > 0) flow(static_cast<uint32_t>(std::exchange(credit_waiting_, 0)));
+  ready_since_ = io::clock::now();
+  const bool first = !std::exchange(was_ready_, true);
+  if (credit_waiting_ > 0 && !drain_deadline_) flow(static_cast<uint32_t>(std::exchange(credit_waiting_, 0)));
   for (auto& s : std::exchange(settle_when_ready_, {})) {
     const auto it = held_.find(s.sequence_number);
     if (it != held_.end()) settle_by_token(s.sequence_number, it->second, std::move(s.what));
   }
-  tell(listener_.ready);
-}
-
-void receiver_link::impl::on_link_ended(pn_link_t* link) {
-  const error_words words = words_of(pn_link_remote_condition(link));
-  const bool ours = link == receiver_;
-  const bool management = management_ && management_->owns(link);
-  const std::string node = ours ? options_.entity : management ? management_->node() : "$cbs";
-  failure f = map_condition("link to " + node + " ended by the broker", words, errc::connection_lost);
-  if (!ours || stage_ != stage::ready) return connection_->end(std::move(f));
-  // The connection lives: what we have an outcome for is still settled, by token, before we report the end.
-  pn_link_close(receiver_);
-  receiver_open_ = false;
-  detach_reason_ = std::move(f);
-  stage_ = stage::detached;
-  phase_deadline_ =
-      io::clock::now() + std::min<io::clock::duration>(options_.operation_timeout, longest_linger);
-  if (drain_deadline_) finish_drain();
-  settle_rest_by_token();
+  tell(first ? listener_.ready : listener_.back);
 }
 
 }  // namespace mw::amqp

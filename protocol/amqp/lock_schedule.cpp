@@ -170,7 +170,7 @@ std::vector<int64_t> lock_schedule::refused(uint64_t id, time now) {
   return lost;
 }
 
-std::vector<int64_t> lock_schedule::failed(uint64_t id, time now) {
+std::vector<int64_t> lock_schedule::failed(uint64_t id, time now, io::clock::duration at_least) {
   bool complete = true;
   std::vector<int64_t> lost;
   for (const int64_t n : close_batch(id, complete)) {
@@ -179,9 +179,9 @@ std::vector<int64_t> lock_schedule::failed(uint64_t id, time now) {
       lost.push_back(n);
       locks_.erase(n);
     } else {
-      const auto pause =
-          std::clamp<io::clock::duration>((e.locked_until - now) / 4, shortest_pause, longest_pause);
-      schedule(n, e, now + pause);
+      const auto remaining = e.locked_until - now;
+      const auto pause = std::clamp<io::clock::duration>(remaining / 4, shortest_pause, longest_pause);
+      schedule(n, e, now + std::max(pause, std::min<io::clock::duration>(at_least, remaining / 2)));
     }
   }
   return lost;

@@ -47,8 +47,9 @@ class lock_schedule {
   /// The broker says that one or more of these locks are lost. Returns those known to be lost, which are
   /// forgotten; the others are asked again in smaller batches.
   std::vector<int64_t> refused(uint64_t id, time now);
-  /// No usable answer: tried again shortly. Returns the locks that ran out meanwhile, which are forgotten.
-  std::vector<int64_t> failed(uint64_t id, time now);
+  /// No usable answer: tried again shortly, after `at_least` where the locks live that long. Returns those
+  /// that ran out meanwhile, which are forgotten.
+  std::vector<int64_t> failed(uint64_t id, time now, io::clock::duration at_least = {});
 
  private:
   struct entry {

@@ -1,6 +1,7 @@
 #include "protocol/amqp/management.hpp"
 
 #include "protocol/amqp/codec.hpp"
+#include "protocol/amqp/delivery_decode.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw::amqp {
@@ -50,6 +51,33 @@ std::optional<std::vector<int64_t>> renewed_until(std::string_view reply_body) {
   until.reserve(items->size());
   for (const auto& item : *items) until.push_back(item.integer().value_or(0));
   return until;
+}
+
+request_parts peek_request(int64_t from, uint32_t count, std::string_view link) {
+  request_parts r;
+  r.application_properties = properties("com.microsoft:peek-message", link);
+  encoder e{r.body};
+  e.begin_map().string("from-sequence-number").int64(from);
+  e.string("message-count").int32(static_cast<int32_t>(count)).end();
+  return r;
+}
+
+std::vector<receiver_link::peeked> peeked_in(std::string_view reply_body) {
+  std::vector<receiver_link::peeked> found;
+  const auto map = reply_body.empty() ? std::nullopt : read_value(reply_body);
+  const auto list = map ? find_key(*map, "messages") : std::nullopt;
+  const auto items = list ? items_of(*list) : std::nullopt;
+  if (!items) return found;
+  for (const auto& item : *items) {
+    const auto message = find_key(item, "message");
+    const auto bytes = message ? message->binary() : std::nullopt;
+    if (!bytes) continue;
+    // A peeked message has no lock: any tag will do.
+    const auto decoded = decode_delivery(*bytes, std::string(sizeof(lock_token), '\0'));
+    if (!decoded) continue;
+    found.push_back({decoded->message.sequence_number, decoded->message.message_id, std::string{*bytes}});
+  }
+  return found;
 }
 
 std::optional<request_parts> disposition_request(const lock_token& token, const outcome& o,

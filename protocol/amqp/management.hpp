@@ -25,6 +25,11 @@ request_parts renew_lock_request(std::span<const lock_token> tokens, std::string
 /// Epoch milliseconds, in the order of the tokens; nullopt where the reply has none.
 std::optional<std::vector<int64_t>> renewed_until(std::string_view reply_body);
 
+/// `count` messages from this sequence number on, whatever their state; nothing is locked.
+request_parts peek_request(int64_t from, uint32_t count, std::string_view link);
+/// Empty where the reply has none.
+std::vector<receiver_link::peeked> peeked_in(std::string_view reply_body);
+
 /// complete, abandon and dead_letter; `release` has no such request (nullopt): the lock is left to lapse.
 std::optional<request_parts> disposition_request(const lock_token& token, const outcome& o,
                                                  std::string_view link);

@@ -36,6 +36,11 @@ void receiver_link::give_up(int64_t sequence_number) {
   impl_->submit(impl::give_up_command{sequence_number});
 }
 
+void receiver_link::peek(int64_t from, uint32_t count,
+                         std::function<void(result<std::vector<peeked>>)> done) {
+  impl_->submit(impl::peek_command{from, count, std::move(done)});
+}
+
 link_counters receiver_link::counters() const {
   return impl_->counters();
 }

@@ -1,10 +1,12 @@
 // One connection to a Service Bus subscription: TLS/TCP, SASL ANONYMOUS, `$cbs` put-token, peek-lock receiver
-// link with rcv-settle-mode second, and the `$management` pair (reference: service-bus dialect). It lives
-// once: when anything ends it, `closed` is called with the reason and the owner (the receiver actor) ends
-// too; no reconnect inside. Locks of everything unsettled are renewed here, batched and spread, until settled
-// or given up. Deliveries are known by the broker's sequence number, so that what an earlier connection
-// received can be adopted and settled by token. start() .. stop() and every method may be called from any
-// thread; the listener runs on the loop thread.
+// link with rcv-settle-mode second, and the `$management` pair (reference: service-bus dialect). The
+// connection lives once: when it ends, `closed` is called with the reason and the owner (the receiver actor)
+// ends too; no reconnect inside. A link that ends alone (forced, idle, throttled, refused) is attached again
+// on the same connection, with the credit that was left; what was received before is settled by token then.
+// Locks of everything unsettled are renewed here, batched and spread, until settled or given up. Deliveries
+// are known by the broker's sequence number, so that what an earlier connection received can be adopted and
+// settled by token. start() .. stop() and every method may be called from any thread; the listener runs on
+// the loop thread.
 #pragma once
 
 #include <array>
@@ -15,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/amqp/conditions.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/io/loop.hpp"
 
@@ -37,15 +40,16 @@ struct link_options {
     std::chrono::system_clock::time_point expires;
   };
   std::function<void(const std::string& audience, std::function<void(result<token>)>)> token_for;
-  /// The broker refused us as unauthorised (put-token, attach, or the end of the link); on the loop thread.
-  /// May be empty.
-  std::function<void()> token_refused;
+  /// The broker refused this token, at put-token (401; `token_for` is asked once more right after) or when it
+  /// ended the connection as unauthorised. On the loop thread; may be empty.
+  std::function<void(const token&)> token_refused;
   std::string container_id;
   std::chrono::milliseconds lock_duration{
       60'000};  ///< configured; the header's locked-until only when plausible
   std::chrono::milliseconds operation_timeout{30'000};
   std::chrono::milliseconds idle_timeout{60'000};
-  uint64_t seed = 0;  ///< of the renewal jitter
+  reattach_policy reattach;
+  uint64_t seed = 0;  ///< of jitter
 };
 
 struct incoming {
@@ -76,7 +80,11 @@ struct held_lock {
 };
 
 struct listener {
-  std::function<void()> ready;  ///< link attached: credit may be granted
+  std::function<void()> ready;  ///< link attached for the first time: credit may be granted
+  /// The link ended, the connection lives: attached again after the pause, then `back`. Locks are kept
+  /// meanwhile, credit that was left is granted again by itself.
+  std::function<void(failure, std::chrono::milliseconds pause)> away;
+  std::function<void()> back;
   std::function<void(incoming)> delivery;
   /// The broker's answer to settle(), one for each call made before `closed`: ok; lock_lost (it is back in
   /// the queue or gone, or is not held here); conflict (an earlier settlement of it is still under way, which
@@ -108,7 +116,7 @@ class receiver_link {
   void start();
   /// Before `ready` or during a drain: counts from then on.
   void add_credit(uint32_t n);
-  /// Credit to zero; `drained` follows, at the latest after the operation time-out.
+  /// Credit to zero; `drained` follows each call, at the latest after the operation time-out.
   void drain();
   /// Reason and description are cut to 4096 bytes. By token after a refusal that was no lost lock.
   void settle(int64_t sequence_number, outcome o);
@@ -117,6 +125,14 @@ class receiver_link {
   void adopt(std::vector<held_lock> locks);
   /// Stop renewing: the lock is left to lapse, settle() does not know it any more.
   void give_up(int64_t sequence_number);
+  struct peeked {
+    int64_t sequence_number = 0;
+    std::string message_id;
+    std::string encoded;  ///< the whole AMQP message
+  };
+  /// Looks at up to `count` messages from that sequence number on, whatever their state, without taking any;
+  /// once ready. `done` is called on the loop thread, and may not be at all after the link has ended.
+  void peek(int64_t from, uint32_t count, std::function<void(result<std::vector<peeked>>)> done);
   link_counters counters() const;
 
  private:

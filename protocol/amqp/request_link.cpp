@@ -85,6 +85,15 @@ request_link::request_link(pn_session_t* session, std::string node, const std::s
   pn_link_flow(receiver_, reply_credit);
 }
 
+void request_link::close() {
+  for (pn_link_t** link : {&sender_, &receiver_}) {
+    pn_link_close(*link);
+    pn_link_free(*link);
+    *link = nullptr;
+  }
+  sender_open_ = receiver_open_ = false;
+}
+
 void request_link::send(std::string_view application_properties, std::string_view body,
                         io::clock::time_point deadline, callback done) {
   const uint64_t id = next_id_++;
@@ -94,7 +103,7 @@ void request_link::send(std::string_view application_properties, std::string_vie
 }
 
 void request_link::send_queued() {
-  while (!queued_.empty() && pn_link_credit(sender_) > 0) {
+  while (!queued_.empty() && sender_ && pn_link_credit(sender_) > 0) {
     const auto [id, message] = std::move(queued_.front());
     queued_.pop_front();
     if (!waiting_.contains(id)) continue;  // timed out before it could be sent

@@ -43,6 +43,9 @@ class request_link {
 
   /// Attaches both links on the session; `name` must be unique on the connection.
   request_link(pn_session_t* session, std::string node, const std::string& name);
+  /// Closes both links; to be called while their connection lives, before the destructor where another
+  /// request_link is to take the names. Nobody is answered: see fail_all().
+  void close();
 
   bool owns(const pn_link_t* link) const { return link == sender_ || link == receiver_; }
   bool attached() const { return sender_open_ && receiver_open_; }

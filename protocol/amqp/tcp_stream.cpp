@@ -75,7 +75,8 @@ void tcp_stream::resolved() {
   eventfd_t drained = 0;
   eventfd_read(r->done, &drained);
   if (r->error != 0)
-    return end(fail(dependency::bus, errc::unreachable,
+    // A name that does not exist is a wrong name; anything else may pass.
+    return end(fail(dependency::bus, r->error == EAI_NONAME ? errc::misconfigured : errc::unreachable,
                     "cannot resolve " + options_.host + ": " + gai_strerror(r->error)));
   addresses_ = r->addresses;
   phase_ = phase::connecting;

@@ -37,8 +37,10 @@ bool tls_session::established() const {
 }
 
 failure tls_session::problem() const {
-  return fail(dependency::bus, established() ? errc::connection_lost : errc::unreachable,
-              "TLS: " + tls::explain(handles_->ssl.get()));
+  // A refused certificate is nothing that passes by itself within seconds: a person must look.
+  const bool refused = SSL_get_verify_result(handles_->ssl.get()) != X509_V_OK;
+  const errc code = refused ? errc::misconfigured : established() ? errc::connection_lost : errc::unreachable;
+  return fail(dependency::bus, code, "TLS: " + tls::explain(handles_->ssl.get()));
 }
 
 status tls_session::receive(std::string_view cipher, std::string& clear) {

@@ -48,7 +48,7 @@ dispatch::job* dispatch::job_of(std::string_view user, std::string_view session)
 // --- deliveries ---
 
 void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
-  if (outstanding_credit_ > 0) --outstanding_credit_;
+  spend_credit();
   if (came_again(a, l, now)) return;
   ledger_.insert_or_assign(a.sequence_number, ledger_entry{l, a.delivery_count});
   if (const auto told = remembered_.extract(a.sequence_number)) return settle(told.mapped());
@@ -105,7 +105,7 @@ bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
 }
 
 void dispatch::arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why) {
-  if (outstanding_credit_ > 0) --outstanding_credit_;
+  spend_credit();
   ledger_.insert_or_assign(sequence_number, ledger_entry{l, 0});
   situation s;
   s.at = stage::intake;
@@ -191,10 +191,19 @@ size_t dispatch::room_cap() const {
   return std::min<size_t>(options_.window_room, size_t{options_.turns.max_jobs} * 4 + 16);
 }
 
+void dispatch::spend_credit() {
+  uint32_t& from = closing_credit_ > 0 ? closing_credit_ : outstanding_credit_;
+  if (from > 0) --from;
+}
+
+void dispatch::intake_closed() {
+  if (closings_ > 0 && --closings_ == 0) closing_credit_ = 0;
+}
+
 uint32_t dispatch::take_grant() {
   if (!intake_open_ || draining_) return 0;
   const size_t cap = room_cap();
-  const size_t used = ledger_.size() + outstanding_credit_;
+  const size_t used = ledger_.size() + outstanding_credit_ + closing_credit_;
   if (used >= cap) return 0;
   const size_t free = cap - used;
   if (free < std::clamp<size_t>(cap / 8, 1, 256)) return 0;

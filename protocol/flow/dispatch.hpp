@@ -108,7 +108,9 @@ class dispatch {
   void repeat_settlements();
   /// Link credit to grant now; 0 where it is not worth a frame. Counts as granted.
   uint32_t take_grant();
-  void receiver_lost() { outstanding_credit_ = 0; }
+  void receiver_lost() { outstanding_credit_ = closing_credit_ = closings_ = 0; }
+  /// An intake(false) has taken effect: nothing more comes on the credit granted before it.
+  void intake_closed();
 
   // --- stages. Intake is closed until the loader grants demand for the first time. ---
   void loader_demand(uint32_t jobs, time_point now);
@@ -185,6 +187,7 @@ class dispatch {
   bool near_last_delivery(uint32_t delivery_count) const;
   void settle(const settlement& s);
   size_t room_cap() const;
+  void spend_credit();
 
   // --- starting jobs: dispatch_start.cpp ---
   bool blocked() const;
@@ -217,6 +220,7 @@ class dispatch {
   void note_passes(const job& j, const job_result& r, bool llm_called, time_point now);
   void passed(stage at, const job& j, time_point now);
   bool others_passed(stage at, const job& j) const;
+  static bool may_be_refused_to_all(const job& j, const job_result& r);
   void charge_dependency(job& j, const job_result& r, time_point now);
   void breaker_opened(dependency d, const job* j, const job_result* r, std::string_view what);
   void dependency_well(dependency d, time_point now);
@@ -232,6 +236,7 @@ class dispatch {
   windows windows_;
   turns turns_;
   std::array<breaker, 5> breakers_;
+  std::array<bool, 5> rejecting_{};  ///< opened by refusals that may be about those jobs alone
   std::unordered_map<int64_t, ledger_entry> ledger_;
   std::unordered_map<int64_t, settlement> settling_;
   std::map<int64_t, settlement> remembered_;  // verdicts the broker could not be told; bounded
@@ -252,6 +257,8 @@ class dispatch {
   size_t allowed_;  // slow start after an outage
   uint32_t demand_ = 0;
   uint32_t outstanding_credit_ = 0;
+  uint32_t closing_credit_ = 0;  ///< granted before an intake(false) that has not taken effect yet
+  uint32_t closings_ = 0;        ///< of these, how many
   bool loader_away_ = true;
   bool intake_open_ = false;
   bool draining_ = false;

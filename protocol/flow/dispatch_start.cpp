@@ -56,7 +56,14 @@ bool dispatch::start_probe(time_point now) {
                                  [&](const breaker& b) { return b.is_open() && b.next_probe() <= now; });
   if (open == breakers_.end()) return false;
   const auto about = static_cast<dependency>(open - breakers_.begin());
-  if (!start_held_early(about, now) && !start_suspect(now) && !start_turn(now)) return false;
+  // Where only the jobs that were tried may be at fault, another one tells; a cheap call, if there is none.
+  const bool another = rejecting_[static_cast<size_t>(about)];
+  if (another && !start_suspect(now) && !start_turn(now)) {
+    open->take_probe(now);
+    port_.probe(about);
+    return false;
+  }
+  if (!another && !start_held_early(about, now) && !start_suspect(now) && !start_turn(now)) return false;
   open->take_probe(now);
   return true;
 }

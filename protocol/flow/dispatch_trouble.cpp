@@ -4,6 +4,15 @@
 #include "protocol/flow/dispatch.hpp"
 
 namespace mw::flow {
+namespace {
+
+/// The dependency itself is away. Throttled is not down: the stage's own limiter obeys it.
+bool is_down(errc code) {
+  return classify(code) == error_class::transient && code != errc::crashed && code != errc::conflict &&
+         code != errc::stale && code != errc::cancelled;
+}
+
+}  // namespace
 
 // --- who passes, who fails ---
 
@@ -38,20 +47,28 @@ bool dispatch::others_passed(stage at, const job& j) const {
 }
 
 void dispatch::charge_dependency(job& j, const job_result& r, time_point now) {
-  const auto c = classify(r.error.code);
-  // Throttled is not down: the stage's own limiter obeys it.
-  if (c != error_class::transient && c != error_class::fatal) return;
-  if (r.error.code == errc::crashed || r.error.code == errc::conflict || r.error.code == errc::stale ||
-      r.error.code == errc::cancelled)
-    return;
+  const bool fatal = classify(r.error.code) == error_class::fatal;
+  const bool refused = may_be_refused_to_all(j, r);
+  if (!fatal && !refused && !is_down(r.error.code)) return;
   const dependency d = r.error.from == dependency::none ? dependency_of(r.at) : r.error.from;
   if (d == dependency::none) return;
   if (d == dependency::memory) memory_trouble_at_ = r.at;
   // What was sent during the outage and fails after it says nothing about now.
   const breaker& b = breaker_of(d);
   if (b.closed_at() != time_point{} && j.submitted < b.closed_at()) return;
-  if (breaker_mut(d).failure_of(j.spec.id, c == error_class::fatal, now))
+  if (breaker_mut(d).failure_of(j.spec.id, fatal, now)) {
+    rejecting_[static_cast<size_t>(d)] = refused;
     breaker_opened(d, &j, &r, to_string(r.error.code));
+  }
+}
+
+// What is usually about one job alone, but opens the breaker where job after job gets it and nobody passes: a
+// request that is refused, a conflict that does not end. Not where the verdict is a dead letter at once.
+bool dispatch::may_be_refused_to_all(const job& j, const job_result& r) {
+  constexpr uint32_t real_contention = 5;
+  const errc code = r.error.code;
+  if (code == errc::conflict || code == errc::stale) return j.failures > real_contention;
+  return r.at != stage::commit && (code == errc::rejected || code == errc::unsupported_parameter);
 }
 
 void dispatch::breaker_opened(dependency d, const job* j, const job_result* r, std::string_view what) {
@@ -100,7 +117,10 @@ void dispatch::update_intake() {
   const bool open = !draining_ && !blocked();
   if (open == intake_open_) return;
   intake_open_ = open;
-  if (!open) outstanding_credit_ = 0;
+  if (!open) {
+    closing_credit_ += std::exchange(outstanding_credit_, 0);
+    ++closings_;
+  }
   port_.intake(open);
 }
 

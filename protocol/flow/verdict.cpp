@@ -13,6 +13,9 @@ bool is(const situation& s, errc code) {
 bool of_class(const situation& s, error_class c) {
   return classify(s.error.code) == c;
 }
+bool lost_race(const situation& s) {
+  return is(s, errc::conflict) || is(s, errc::stale);
+}
 bool past_hold(const situation& s) {
   return s.held_for >= s.hold_limit;
 }
@@ -101,9 +104,17 @@ constexpr std::array rules{
     verdict_rule{"budget exhausted", [](const situation& s) { return is(s, errc::budget_exhausted); },
                  action::defaults, "budget"},
     // --- the memory store ---
-    verdict_rule{"somebody wrote first",
-                 [](const situation& s) { return is(s, errc::conflict) || is(s, errc::stale); },
-                 action::retry_now, "conflict"},
+    verdict_rule{"somebody writes first again and again, while others pass",
+                 [](const situation& s) {
+                   return lost_race(s) && s.healthy_for_others && s.failures >= 2 * s.max_failures &&
+                          s.held_for >= std::chrono::minutes{1};
+                 },
+                 action::dead_letter, "dependency-rejects-this"},
+    verdict_rule{"somebody writes first, past the hold limit",
+                 [](const situation& s) { return lost_race(s) && past_hold(s); }, action::release,
+                 "conflict"},
+    verdict_rule{"somebody wrote first", [](const situation& s) { return lost_race(s); }, action::retry_now,
+                 "conflict"},
     verdict_rule{"memory store refuses the document",
                  [](const situation& s) {
                    return s.at == stage::commit && (is(s, errc::rejected) || is(s, errc::too_large));

@@ -77,6 +77,12 @@ struct metrics : private metric_registry {
   Gauge& deliveries_held = gauge("memory_worker_deliveries_held",
                                  "Deliveries held under renewed locks because a dependency is down.");
   Counter& lock_renewals = counter("memory_worker_lock_renewals_total", "Locks renewed.");
+  Counter& links_lost =
+      counter("memory_worker_links_lost_total",
+              "Bus links that ended while their connection lived, and were attached again.");
+  Counter& released_counted =
+      counter("memory_worker_released_counted_total",
+              "Deliveries given back as released that came again with a higher delivery count.");
   Counter& locks_lost =
       counter("memory_worker_locks_lost_total", "Locks that ended before their delivery was settled.");
 

@@ -52,7 +52,7 @@ admin_reply show_status(broker& bus) {
   w.field("lockDurationMs", int64_t{bus.entities().settings().lock_ms});
   w.field("maxDeliveryCount", bus.entities().settings().max_delivery_count);
   w.key("pendingFaults").begin_object().field("cbs", f.cbs).field("dispositions", f.dispositions);
-  w.field("management", f.management).end_object();
+  w.field("management", f.management).field("attaches", f.attaches).end_object();
   w.key("destinations").begin_array();
   for (const auto& d : bus.entities().destinations()) {
     w.begin_object().field("name", d.name()).field("scheduled", uint64_t{d.scheduled_count()}).end_object();
@@ -162,6 +162,11 @@ admin_reply change_settings(broker& bus, const dom::element& json) {
   auto& settings = bus.entities().settings();
   if (lock) settings.lock_ms = *lock;
   if (deliveries) settings.max_delivery_count = static_cast<uint32_t>(*deliveries);
+  const auto delay = integer_field(json, "settleDelayMs");
+  if (delay && (*delay < 0 || *delay > day_ms)) return problem(400, "settleDelayMs must be 0 to 86400000");
+  if (delay) bus.pending_faults().settle_delay = std::chrono::milliseconds{*delay};
+  bool counts = false;
+  if (json["releasedCounts"].get(counts) == simdjson::SUCCESS) settings.released_counts = counts;
   bool delivering = false;
   if (json["delivering"].get(delivering) == simdjson::SUCCESS) bus.set_delivering(delivering);
   return show_status(bus);
@@ -173,7 +178,25 @@ admin_reply detach(broker& bus, const dom::element& json) {
   if (!path.empty() && node.from == nullptr) return problem(404, "there is no such entity");
   const std::string condition{string_field(json, "condition", "amqp:link:detach-forced")};
   const std::string text{string_field(json, "description", "Detached on request of the admin port.")};
-  return number("detached", bus.detach_receivers(node.from, condition, text));
+  const std::string_view links = string_field(json, "links", "receivers");
+  if (links != "receivers" && links != "management" && links != "cbs" && links != "all")
+    return problem(400, "links must be receivers, management, cbs or all");
+  return number("detached", bus.detach_links(links, node.from, condition, text));
+}
+
+admin_reply close_all(broker& bus, const dom::element& json) {
+  const std::string condition{string_field(json, "condition", "amqp:connection:forced")};
+  const std::string text{string_field(json, "description", "Closed on request of the admin port.")};
+  return number("closed", bus.close_connections(condition, text));
+}
+
+admin_reply lose_locks(broker& bus, const dom::element& json) {
+  const auto count = integer_field(json, "count");
+  if (!count || *count < 1) return problem(400, "count must be 1 or more");
+  size_t lost = 0;
+  for (auto& e : bus.entities().entities())
+    if (lost < static_cast<size_t>(*count)) lost += e.lose_locks(static_cast<size_t>(*count) - lost);
+  return number("lost", static_cast<int64_t>(lost));
 }
 
 admin_reply set_fault(faults& f, std::string_view which, const dom::element& json) {
@@ -188,7 +211,11 @@ admin_reply set_fault(faults& f, std::string_view which, const dom::element& jso
   } else if (which == "dispositions") {
     f.dispositions = n;
     f.disposition_condition = condition.empty() ? lock_lost_condition : condition;
+  } else if (which == "attach") {
+    f.attaches = n;
+    f.attach_condition = condition.empty() ? "com.microsoft:server-busy" : condition;
   } else {
+    f.management_operation = string_field(json, "operation");
     f.management = n;
     f.management_status = status != 0 ? status : 500;
     f.management_condition = condition.empty() ? "amqp:internal-error" : condition;
@@ -202,7 +229,9 @@ admin_reply answer_post(broker& bus, const admin_request& request, const dom::el
   if (request.path == "/settings") return change_settings(bus, json);
   if (request.path == "/faults/drop") return number("dropped", bus.drop_connections());
   if (request.path == "/faults/detach") return detach(bus, json);
-  for (const std::string_view fault : {"cbs", "dispositions", "management"}) {
+  if (request.path == "/faults/close") return close_all(bus, json);
+  if (request.path == "/faults/lose-locks") return lose_locks(bus, json);
+  for (const std::string_view fault : {"cbs", "dispositions", "management", "attach"}) {
     if (request.path == "/faults/" + std::string{fault}) return set_fault(bus.pending_faults(), fault, json);
   }
   return problem(404, "no such path; memory-devstack bus --help lists them");

@@ -55,6 +55,7 @@ broker::~broker() {
   connections_.clear();
   loop_.cancel(deadline_timer_);
   loop_.cancel(tick_timer_);
+  for (const auto& [key, timer] : later_) loop_.cancel(timer);
   if (listener_ >= 0) {
     loop_.unwatch(listener_);
     close(listener_);
@@ -119,6 +120,14 @@ void broker::mark_dirty(outlet& o) {
   if (o.dirty) return;
   o.dirty = true;
   dirty_.push_back(&o);
+}
+
+void broker::later(std::chrono::milliseconds delay, connection& c, std::function<void()> fn) {
+  const uint64_t id = next_later_++;
+  later_[id] = loop_.after(delay, [this, id, key = &c, fn = std::move(fn)] {
+    later_.erase(id);
+    if (connections_.contains(key)) step(fn);
+  });
 }
 
 void broker::touch(connection& c) {
@@ -195,10 +204,25 @@ int broker::drop_connections() {
   return static_cast<int>(connections_.size());
 }
 
-int broker::detach_receivers(const entity* only, const std::string& condition,
-                             const std::string& description) {
+int broker::close_connections(const std::string& condition, const std::string& description) {
+  for (auto& [key, c] : connections_) c->end(condition, description);
+  return static_cast<int>(connections_.size());
+}
+
+int broker::detach_links(std::string_view which, const entity* only, const std::string& condition,
+                         const std::string& description) {
   int detached = 0;
-  for (auto& [key, c] : connections_) detached += c->detach_receivers(only, condition, description);
+  for (auto& [key, c] : connections_) {
+    detached += c->detach(
+        [&](const bus_link& l) {
+          const bool of_kind = which == "receivers"    ? l.kind == link_kind::to_receiver
+                               : which == "management" ? l.kind == link_kind::management
+                               : which == "cbs"        ? l.kind == link_kind::cbs
+                                                       : true;
+          return of_kind && (only == nullptr || l.node.from == only);
+        },
+        condition, description);
+  }
   return detached;
 }
 

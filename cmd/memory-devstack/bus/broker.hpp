@@ -6,6 +6,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -36,6 +37,10 @@ struct faults {
   uint32_t management = 0;
   int management_status = 500;
   std::string management_condition;
+  std::string management_operation;  ///< only these requests; empty: any
+  uint32_t attaches = 0;             ///< of receivers
+  std::string attach_condition;
+  std::chrono::milliseconds settle_delay{0};  ///< answers to dispositions come so much later
   bool delivering = true;
 };
 
@@ -69,12 +74,16 @@ class broker {
   std::string new_message_id();
   outlet& outlet_of(const entity& e) { return *outlets_.at(&e); }
   void mark_dirty(outlet& o);
+  /// A later step, unless the connection has gone by then.
+  void later(std::chrono::milliseconds delay, connection& c, std::function<void()> fn);
   /// The connection has output, or ended.
   void touch(connection& c);
 
   // For the admin port, inside a step.
   int drop_connections();
-  int detach_receivers(const entity* only, const std::string& condition, const std::string& description);
+  int close_connections(const std::string& condition, const std::string& description);
+  int detach_links(std::string_view which, const entity* only, const std::string& condition,
+                   const std::string& description);
   void set_delivering(bool on);
   size_t connection_count() const { return connections_.size(); }
   size_t link_count() const;
@@ -102,6 +111,8 @@ class broker {
   io::timer_id deadline_timer_ = 0;
   wall_ms deadline_ = 0;
   io::timer_id tick_timer_ = 0;
+  std::map<uint64_t, io::timer_id> later_;
+  uint64_t next_later_ = 0;
 };
 
 /// A listening non-blocking socket on 127.0.0.1, and its port.

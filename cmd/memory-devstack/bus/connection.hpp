@@ -6,6 +6,7 @@
 
 #include <proton/connection_driver.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,10 +62,13 @@ class connection {
   bool deliver(bus_link& link);
   /// Answers drain: uses up the credit that is left. Nothing if the client does not drain.
   void drained(bus_link& link);
-  /// Closes the receiver links of `only` (null: of every entity) with an error; returns how many.
-  int detach_receivers(const entity* only, const std::string& condition, const std::string& description);
-  /// Closes the links whose token is past its life; returns how many.
+  /// Closes the chosen links with an error; returns how many.
+  int detach(const std::function<bool(const bus_link&)>& chosen, const std::string& condition,
+             const std::string& description);
+  /// Closes the links whose token is past its life, as the service does; returns how many.
   uint64_t close_expired();
+  /// Closes the connection with an error.
+  void end(const std::string& condition, const std::string& description);
   size_t link_count() const { return links_.size(); }
 
  private:
@@ -87,6 +91,8 @@ class connection {
   void answer_request(bus_link& link, std::string_view bytes);
   bus_link* reply_link(const bus_link& asked, std::string_view reply_to);
   void on_outcome(bus_link& link, pn_delivery_t* d);
+  static void confirm(pn_delivery_t* d, uint64_t state, const std::string& condition,
+                      const std::string& description);
   /// False when the lock is lost.
   bool apply_outcome(bus_link& link, pn_delivery_t* d, const amqp::uuid& token);
   void forget_link(pn_link_t* l);

@@ -1,5 +1,6 @@
 #include "cmd/memory-devstack/bus/entity.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace mw::devstack {
@@ -137,8 +138,12 @@ bool entity::dead_letter(const amqp::uuid& token, wall_ms now, std::span<const p
 bool entity::release(const amqp::uuid& token, wall_ms now) {
   const auto it = find_lock(token, now);
   if (it == messages_.end()) return false;
-  unlock(it);
   ++totals_.released;
+  if (settings_.released_counts) {
+    count_failure(it);
+    return true;
+  }
+  unlock(it);
   if (!it->second.deferred) make_ready(it->first);
   return true;
 }
@@ -185,6 +190,18 @@ void entity::move_to_dead_letters(iterator it, std::span<const property> changes
 std::optional<wall_ms> entity::next_deadline() const {
   if (expiries_.empty()) return std::nullopt;
   return expiries_.begin()->first;
+}
+
+size_t entity::lose_locks(size_t most) {
+  std::vector<int64_t> locked;
+  for (const auto& [token, sequence] : locks_) locked.push_back(sequence);
+  std::sort(locked.begin(), locked.end());
+  locked.resize(std::min(most, locked.size()));
+  for (const int64_t sequence : locked) {
+    ++totals_.lock_expired;
+    count_failure(messages_.find(sequence));
+  }
+  return locked.size();
 }
 
 void entity::advance(wall_ms now) {

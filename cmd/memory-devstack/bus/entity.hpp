@@ -22,6 +22,7 @@ namespace mw::devstack {
 struct entity_settings {
   wall_ms lock_ms = 30'000;
   uint32_t max_delivery_count = 10;
+  bool released_counts = false;  ///< `released` costs a delivery count, as an unfriendly service might do
 };
 
 struct message {
@@ -74,6 +75,9 @@ class entity {
   bool release(const amqp::uuid& token, wall_ms now);
   /// The new end of the lock; nullopt when it is lost.
   std::optional<wall_ms> renew(const amqp::uuid& token, wall_ms now);
+
+  /// Ends the first locks (by sequence number) before their time: a failed delivery each. Returns how many.
+  size_t lose_locks(size_t most);
 
   /// When advance() has something to do next; nullopt: nothing is locked.
   std::optional<wall_ms> next_deadline() const;

@@ -126,6 +126,12 @@ void connection::on_attach(pn_link_t* l) {
     refuse_attach(l, refusal->first, refusal->second);
     return;
   }
+  faults& f = bus_.pending_faults();
+  if (link->kind == link_kind::to_receiver && f.attaches > 0) {
+    --f.attaches;
+    refuse_attach(l, f.attach_condition, "Refused on request of the admin port.");
+    return;
+  }
   if (!client_sends) link->reply_address = text_or_empty(pn_terminus_get_address(pn_link_remote_target(l)));
   if (link->kind == link_kind::to_receiver) {
     link->receive_and_delete = pn_link_remote_snd_settle_mode(l) == PN_SND_SETTLED;
@@ -259,7 +265,8 @@ void connection::answer_request(bus_link& link, std::string_view bytes) {
   if (link.kind == link_kind::cbs && f.cbs > 0) {
     --f.cbs;
     reply = {f.cbs_status, "Refused on request of the admin port.", "amqp:unauthorized-access", {}};
-  } else if (link.kind == link_kind::management && f.management > 0) {
+  } else if (link.kind == link_kind::management && f.management > 0 &&
+             (f.management_operation.empty() || f.management_operation == r->operation)) {
     --f.management;
     reply = {f.management_status, "Refused on request of the admin port.", f.management_condition, {}};
   } else if (link.kind == link_kind::cbs) {
@@ -310,34 +317,33 @@ void connection::on_session_end(pn_session_t* s) {
   ended_sessions_.push_back(s);
 }
 
-uint64_t connection::close_expired() {
-  std::vector<pn_link_t*> expired;
+int connection::detach(const std::function<bool(const bus_link&)>& chosen, const std::string& condition,
+                       const std::string& description) {
+  std::vector<pn_link_t*> handles;
   for (const auto& l : links_)
-    if (l->kind != link_kind::cbs && !may_use(granted_, l->address, bus_.now())) expired.push_back(l->handle);
-  for (pn_link_t* l : expired) {
-    forget_link(l);
-    set_condition(pn_link_condition(l), "amqp:unauthorized-access",
-                  "ExpiredToken: the token of the link is past its life.");
-    pn_link_close(l);
-  }
-  if (!expired.empty()) bus_.touch(*this);
-  return expired.size();
-}
-
-int connection::detach_receivers(const entity* only, const std::string& condition,
-                                 const std::string& description) {
-  std::vector<pn_link_t*> chosen;
-  for (const auto& l : links_) {
-    if (l->kind == link_kind::to_receiver && (only == nullptr || l->node.from == only))
-      chosen.push_back(l->handle);
-  }
-  for (pn_link_t* l : chosen) {
+    if (chosen(*l)) handles.push_back(l->handle);
+  for (pn_link_t* l : handles) {
     forget_link(l);
     set_condition(pn_link_condition(l), condition, description);
     pn_link_close(l);
   }
-  if (!chosen.empty()) bus_.touch(*this);
-  return static_cast<int>(chosen.size());
+  if (!handles.empty()) bus_.touch(*this);
+  return static_cast<int>(handles.size());
+}
+
+uint64_t connection::close_expired() {
+  const auto expired = [this](const bus_link& l) {
+    return l.kind != link_kind::cbs && !may_use(granted_, l.address, bus_.now());
+  };
+  return static_cast<uint64_t>(
+      detach(expired, "amqp:unauthorized-access", "ExpiredToken: the token of the link is past its life."));
+}
+
+void connection::end(const std::string& condition, const std::string& description) {
+  while (!links_.empty()) forget_link(links_.back()->handle);
+  set_condition(pn_connection_condition(driver_.connection), condition, description);
+  pn_connection_close(driver_.connection);
+  bus_.touch(*this);
 }
 
 }  // namespace mw::devstack

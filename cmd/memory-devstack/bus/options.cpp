@@ -162,12 +162,18 @@ The admin port speaks JSON over HTTP:
   GET  /status                      counts and totals of every entity, connections, faults still pending
   GET  /dead-letters[?entity=PATH]  [{"entity","sequenceNumber","messageId","reason","description","deliveryCount"}]
   POST /send?topic=NAME             [{"messageId","body","sessionId"?,"properties"?}], body text or any JSON -> {"sent":N}
-  POST /settings                    {"lockDurationMs"?,"maxDeliveryCount"?,"delivering"?}
-  POST /faults/detach               {"condition"?,"description"?,"entity"?}: closes receiver links -> {"detached":N}
+  POST /settings                    {"lockDurationMs"?,"maxDeliveryCount"?,"delivering"?,
+                                    "settleDelayMs"? (answers to settlements come later), "releasedCounts"?
+                                    (giving back costs a delivery count)}
+  POST /faults/detach               {"condition"?,"description"?,"entity"?,"links"?}: closes links ("receivers", "management",
+                                    "cbs" or "all"; default receivers) -> {"detached":N}
+  POST /faults/close                {"condition"?,"description"?}: closes every connection -> {"closed":N}
+  POST /faults/lose-locks           {"count":N}: the first N locks end before their time -> {"lost":N}
+  POST /faults/attach               {"count":N,"condition"?}: refuses the next N receivers (server-busy)
   POST /faults/drop                 resets every connection -> {"dropped":N}
   POST /faults/cbs                  {"count":N,"status"?}: refuses the next N put-tokens (401)
   POST /faults/dispositions         {"count":N,"condition"?}: refuses the next N settlements on links
-  POST /faults/management           {"count":N,"status"?,"condition"?}: refuses the next N $management requests
+  POST /faults/management           {"count":N,"status"?,"condition"?,"operation"?}: refuses the next N $management requests
 )";
 }
 

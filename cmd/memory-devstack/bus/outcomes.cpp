@@ -3,6 +3,8 @@
 #include <proton/disposition.h>
 #include <proton/link.h>
 
+#include <algorithm>
+
 #include "cmd/memory-devstack/bus/broker.hpp"
 #include "cmd/memory-devstack/bus/proton_text.hpp"
 
@@ -76,9 +78,21 @@ void connection::on_outcome(bus_link& link, pn_delivery_t* d) {
     condition = lock_lost_condition;
     description = lock_lost_text;
   }
+  if (f.settle_delay.count() == 0) return confirm(d, state, condition, description);
+  bus_.later(f.settle_delay, *this, [this, at = &link, d, state, condition, description] {
+    // Without its link nobody waits for the answer, and the delivery is gone.
+    if (std::none_of(links_.begin(), links_.end(), [&](const auto& l) { return l.get() == at; })) return;
+    confirm(d, state, condition, description);
+    bus_.touch(*this);
+  });
+}
+
+// The service echoes the outcome it applied; a rejection with an error means that it did not.
+void connection::confirm(pn_delivery_t* d, uint64_t state, const std::string& condition,
+                         const std::string& description) {
   if (!pn_delivery_settled(d)) {  // else nobody waits for the answer
     if (condition.empty()) {
-      pn_delivery_update(d, PN_ACCEPTED);
+      pn_delivery_update(d, state);
     } else {
       set_condition(pn_disposition_condition(pn_delivery_local(d)), condition, description);
       pn_delivery_update(d, PN_REJECTED);

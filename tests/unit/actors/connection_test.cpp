@@ -94,6 +94,60 @@ TEST_CASE("a bus that is away for long is tried again within seconds, and is no 
   CHECK(w.bus.credit > 0);
 }
 
+TEST_CASE("a bus that refuses us is tried again slowly, named as not ready, and is no reason to give up") {
+  world w;
+  w.bus.reachable = false;
+  w.bus.refusal = fail(dependency::bus, errc::not_found, "no such subscription: events");
+  w.lose_bus();
+  w.advance(seconds{300}, seconds{1});
+  CHECK_FALSE(w.ended());
+  CHECK(w.bus.connections >= 5);
+  CHECK(w.bus.connections <= 12);
+  CHECK(w.status_json().find("no such subscription: events") != std::string::npos);
+  w.bus.reachable = true;
+  w.advance(seconds{61}, seconds{1});
+  CHECK(w.bus.attached);
+}
+
+TEST_CASE("a busy bus is given at least four seconds before the next connection") {
+  world w;
+  w.bus.reachable = false;
+  w.bus.refusal = fail(dependency::bus, errc::throttled, "server busy");
+  w.bus.listener.closed(w.bus.refusal);
+  w.run();
+  w.advance(milliseconds{3'900});
+  CHECK(w.bus.connections == 1);
+  w.advance(milliseconds{2'200});
+  CHECK(w.bus.connections == 2);
+}
+
+TEST_CASE("a link that is away for seconds shows as not ready, one that moves does not") {
+  world w;
+  w.lose_link(fail(dependency::bus, errc::connection_lost, "detach forced"), milliseconds{100});
+  CHECK(w.status_json().find("detach forced") == std::string::npos);
+  w.lose_link(fail(dependency::bus, errc::throttled, "server busy"), milliseconds{4'000});
+  CHECK(w.status_json().find("server busy") != std::string::npos);
+  CHECK(w.bus.connections == 1);
+  w.bus.listener.back();
+  w.run();
+  CHECK(w.status_json().find("server busy") == std::string::npos);
+  w.say(1, "ann", "s1");
+  w.run();
+  CHECK(w.bus.settled == texts{"1 complete"});
+}
+
+TEST_CASE("a settlement the busy bus refused is told again after four seconds") {
+  world w;
+  w.bus.refuse = {fail(dependency::bus, errc::throttled, "server busy")};
+  w.say(1, "ann", "s1");
+  w.run();
+  w.advance(milliseconds{3'900});
+  CHECK(w.bus.settled == texts{"1 complete"});
+  w.advance(milliseconds{200});
+  CHECK(w.bus.settled == texts{"1 complete", "1 complete"});
+  CHECK(w.bus.given_up.empty());
+}
+
 TEST_CASE("while Redis is away nothing is taken; its jobs go on when it is back, none is lost or charged") {
   world w;
   w.redis.holds = true;

@@ -145,6 +145,20 @@ TEST_CASE("past the day's budget nothing is asked; the span is new again the nex
   CHECK(w.store.records.at("s1").skipped.empty());
 }
 
+TEST_CASE("a crash of the analyzer does not give the day's budget anew") {
+  auto s = plain_settings();
+  s.llm_analyzer.budget_tokens_per_day = 100;
+  world w{s};
+  w.say(1, "ann", "s1");
+  w.run();
+  w.crash(actor_of::analyzer);
+  w.advance(seconds{1});
+  w.say(2, "bob", "s2");
+  w.run();
+  CHECK(w.llm.calls.size() == 1);
+  CHECK(w.bus.settled == texts{"1 complete", "2 complete"});
+}
+
 TEST_CASE("what the memory store refuses is marked in the record and dead-lettered, and not paid for again") {
   world w;
   w.store.refuse_writes = {fail(dependency::memory, errc::rejected, "no such field")};

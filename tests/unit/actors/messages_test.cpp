@@ -161,6 +161,7 @@ TEST_CASE("settlements, demand and what else is said between the actors cross a 
   CHECK(round_trip(probe{dependency::memory}).about == dependency::memory);
   CHECK(round_trip(probed{dependency::llm, true, "well"}).well);
   CHECK(round_trip(link_up{10}).generation == 10);
+  CHECK(round_trip(intake_closed{11}).generation == 11);
   CHECK(round_trip(count_failure{11, 12}).sequence_number == 12);
   CHECK(round_trip(failure_counted{13, 14}).failures == 14);
   CHECK(round_trip(flush_windows{"user", "session"}).session == "session");

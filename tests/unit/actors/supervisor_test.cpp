@@ -137,14 +137,34 @@ TEST_CASE("restart policy: delays double up to the limit, and start again after 
   p.started(now);
   milliseconds ceiling{100};
   for (int i = 0; i < 12; ++i) {
-    const auto delay = p.ended(true, now, random);
+    const auto delay = p.ended(child_end::crashed, now, random);
     REQUIRE(delay);
     CHECK(*delay >= ceiling / 2);
     CHECK(*delay <= ceiling);
     ceiling = std::min<milliseconds>(ceiling * 2, seconds{30});
   }
-  CHECK(*p.ended(false, now, random) <= restart_policy::reconnect_max);
-  CHECK(*p.ended(true, now + seconds{31}, random) <= milliseconds{100});
+  CHECK(*p.ended(child_end::lost, now, random) <= restart_policy::reconnect_max);
+  CHECK(*p.ended(child_end::crashed, now + seconds{31}, random) <= milliseconds{100});
+}
+
+TEST_CASE(
+    "restart policy: a busy dependency gets four seconds and more, one that refuses us gets a long pause") {
+  std::mt19937_64 random{7};
+  restart_policy p{restart_options{1, seconds{30}, milliseconds{100}, seconds{30}}};
+  const flow::time_point now{std::chrono::hours{1}};
+  p.started(now);
+  milliseconds least{4'000};
+  for (int i = 0; i < 10; ++i) {
+    const auto delay = p.ended(child_end::busy, now, random);
+    CHECK(*delay >= least);
+    CHECK(*delay <= least * 3 / 2);
+    least = std::min(least * 2, milliseconds{32'000});
+  }
+  for (int i = 0; i < 100; ++i) {
+    const auto delay = p.ended(child_end::refused, now, random);
+    CHECK(*delay >= seconds{30});
+    CHECK(*delay <= seconds{60});
+  }
 }
 
 TEST_CASE("restart policy: lost connections never count, crashes count within the period only") {
@@ -152,12 +172,12 @@ TEST_CASE("restart policy: lost connections never count, crashes count within th
   restart_policy p{restart_options{2, seconds{30}, milliseconds{100}, seconds{30}}};
   flow::time_point now{std::chrono::hours{1}};
   p.started(now);
-  for (int i = 0; i < 50; ++i) CHECK(p.ended(false, now, random));
-  CHECK(p.ended(true, now, random));
-  CHECK(p.ended(true, now, random));
-  CHECK(p.ended(true, now + seconds{31}, random));
-  CHECK(p.ended(true, now + seconds{31}, random));
-  CHECK_FALSE(p.ended(true, now + seconds{31}, random));
+  for (int i = 0; i < 50; ++i) CHECK(p.ended(child_end::lost, now, random));
+  CHECK(p.ended(child_end::crashed, now, random));
+  CHECK(p.ended(child_end::crashed, now, random));
+  CHECK(p.ended(child_end::crashed, now + seconds{31}, random));
+  CHECK(p.ended(child_end::crashed, now + seconds{31}, random));
+  CHECK_FALSE(p.ended(child_end::crashed, now + seconds{31}, random));
 }
 
 }  // namespace

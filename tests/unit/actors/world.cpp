@@ -41,7 +41,7 @@ class bus_link : public bus_port {
     bus_.credit = 0;
   }
   void start() override {
-    if (!bus_.reachable) return listener_.closed(fail(dependency::bus, errc::unreachable, "no bus"));
+    if (!bus_.reachable) return listener_.closed(bus_.refusal);
     bus_.attached = true;
     listener_.ready();
   }
@@ -285,6 +285,15 @@ void world::lose_bus() {
   bus.attached = false;
   bus.listener.closed(fail(dependency::bus, errc::connection_lost, "the bus hung up"));
   run();
+}
+
+void world::lose_link(failure why, milliseconds pause) {
+  bus.listener.away(std::move(why), pause);
+  run();
+}
+
+std::string world::status_json() const {
+  return inside_->board.status_json();
 }
 
 void world::lose_redis() {

@@ -32,6 +32,7 @@ struct fake_bus {
   bool reachable = true;
   bool answers = true;         ///< settlements
   std::deque<failure> refuse;  ///< the next settlements are answered with these
+  failure refusal = fail(dependency::bus, errc::unreachable, "no bus");  ///< while not reachable
   // --- what happened ---
   int connections = 0;
   bool attached = false;
@@ -152,6 +153,10 @@ class world {
   void advance(milliseconds by, milliseconds step = milliseconds{50});
 
   void lose_bus();
+  /// The link ends, the connection lives.
+  void lose_link(failure why, milliseconds pause);
+  /// As /status tells it.
+  std::string status_json() const;
   void lose_redis();
   /// Ends the actor as an uncaught fault would, nobody knows by which job.
   void crash(actor_of which);

@@ -160,6 +160,26 @@ TEST_CASE("frame tap: the broker's outcomes are read, with the reason of a refus
   CHECK(d[1].error.description == "too late");
 }
 
+// The service answers a dead-letter with the bare outcome `rejected`; only one with an error is a refusal.
+TEST_CASE("frame tap: an outcome that is echoed is no refusal") {
+  std::string rejected{"\0\x53\x25", 3};
+  encoder{rejected}.begin_list().end();
+  frame_tap tap{"mine", 65'536};
+  std::string out;
+  REQUIRE(tap.feed(attach(3, "mine", 0) + disposition(3, 1, 1, rejected), out));
+  const auto d = tap.take_dispositions();
+  REQUIRE(d.size() == 1);
+  CHECK_FALSE(d[0].refused);
+  CHECK(confirms(d[0].outcome, outcome_kind::dead_letter));
+  CHECK_FALSE(confirms(d[0].outcome, outcome_kind::complete));
+  for (const auto asked : {outcome_kind::complete, outcome_kind::abandon, outcome_kind::release}) {
+    CHECK(confirms(descriptor_of(asked), asked));
+    CHECK(confirms(descriptor_of(outcome_kind::complete), asked));
+    CHECK(confirms(0, asked));
+  }
+  CHECK_FALSE(confirms(descriptor_of(outcome_kind::release), outcome_kind::complete));
+}
+
 TEST_CASE("frame tap: what is no AMQP ends the connection instead of growing a buffer") {
   frame_tap http{"mine", 65'536};
   std::string out;

@@ -95,6 +95,10 @@ class client {
  public:
   explicit client(link_options o) {
     listener l;
+    l.away = [this](failure f, std::chrono::milliseconds pause) {
+      note([&] { away_.emplace_back(std::move(f), pause); });
+    };
+    l.back = [this] { note([&] { ++back_; }); };
     l.ready = [this] { note([&] { ready_ = true; }); };
     l.delivery = [this](incoming d) { note([&] { deliveries_.push_back(std::move(d)); }); };
     l.settled = [this](int64_t n, status s) { note([&] { settled_.emplace_back(n, std::move(s)); }); };
@@ -146,6 +150,8 @@ class client {
   std::vector<std::pair<int64_t, status>> settled() const { return copy(settled_); }
   std::vector<int64_t> lost() const { return copy(lost_); }
   std::vector<failure> closed() const { return copy(closed_); }
+  std::vector<std::pair<failure, std::chrono::milliseconds>> away() const { return copy(away_); }
+  int back() const { return copy(back_); }
   int drained() const { return copy(drained_); }
   bool ready() const { return copy(ready_); }
 
@@ -167,6 +173,8 @@ class client {
   std::vector<incoming> deliveries_;
   std::vector<std::pair<int64_t, status>> settled_;
   std::vector<int64_t> lost_;
+  std::vector<std::pair<failure, std::chrono::milliseconds>> away_;
+  int back_ = 0;
   int drained_ = 0;
   std::vector<failure> closed_;
   io::loop_thread thread_;
@@ -182,6 +190,8 @@ inline link_options options_for(const dev_bus& bus) {
   o.container_id = "test-worker";
   o.operation_timeout = std::chrono::seconds{10};
   o.seed = 1;
+  o.reattach = {std::chrono::milliseconds{10}, std::chrono::milliseconds{100},
+                std::chrono::milliseconds{150}};
   o.token_for = [](const std::string& audience, const auto& done) {
     const auto expires = std::chrono::system_clock::now() + std::chrono::hours{1};
     done(link_options::token{"servicebus.windows.net:sastoken",

@@ -13,13 +13,14 @@ namespace mw::amqp::test {
 
 class certificate {
  public:
-  explicit certificate(const std::string& dns_name) {
+  /// Seconds from now; by default from an hour ago to in an hour.
+  explicit certificate(const std::string& dns_name, long from = -3600, long until = 3600) {
     EVP_PKEY* pair = EVP_EC_gen("P-256");
     X509* x = X509_new();
     X509_set_version(x, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_gmtime_adj(X509_getm_notBefore(x), from);
+    X509_gmtime_adj(X509_getm_notAfter(x), until);
     X509_set_pubkey(x, pair);
     X509_NAME* name = X509_get_subject_name(x);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,

@@ -41,8 +41,38 @@ TEST_CASE("receiver link: a certificate for another name is refused, and the rea
   dev_bus bus{tls_bus(cert)};
   client c{tls_options(bus, "127.0.0.1", cert.cert_file)};
   const auto f = c.start_and_fail();
-  CHECK(f.code == errc::unreachable);
+  CHECK(f.code == errc::misconfigured);
   CHECK(f.detail.find("another host, localhost and not 127.0.0.1") != std::string::npos);
+}
+
+TEST_CASE("receiver link: a certificate for another host is refused, and the reason names ours") {
+  const certificate cert{"somebody-else.example"};
+  dev_bus bus{tls_bus(cert)};
+  bus.publish(1);
+  client c{tls_options(bus, "localhost", cert.cert_file)};
+  c->add_credit(1);
+  const auto f = c.start_and_fail();
+  CHECK(f.code == errc::misconfigured);
+  CHECK(f.detail.find("localhost") != std::string::npos);
+  CHECK(f.detail.find("certificate refused: it is for another host") != std::string::npos);
+  CHECK(bus.totals().delivered == 0);
+}
+
+TEST_CASE("receiver link: an expired certificate, or one of the future, is refused, and the clock is told") {
+  for (const auto& [from, until, words] :
+       {std::tuple{-7200L, -3600L, "it expired on"}, std::tuple{3600L, 7200L, "it is valid from"}}) {
+    CAPTURE(words);
+    const certificate cert{"localhost", from, until};
+    dev_bus bus{tls_bus(cert)};
+    bus.publish(1);
+    client c{tls_options(bus, "localhost", cert.cert_file)};
+    c->add_credit(1);
+    const auto f = c.start_and_fail();
+    CHECK(f.code == errc::misconfigured);
+    CHECK(f.detail.find(words) != std::string::npos);
+    CHECK(f.detail.find("or this machine's clock is wrong") != std::string::npos);
+    CHECK(bus.totals().delivered == 0);
+  }
 }
 
 TEST_CASE("receiver link: a certificate nobody trusts is refused, and the reason says so") {
@@ -51,8 +81,9 @@ TEST_CASE("receiver link: a certificate nobody trusts is refused, and the reason
   dev_bus bus{tls_bus(cert)};
   client c{tls_options(bus, "localhost", other.cert_file)};
   const auto f = c.start_and_fail();
-  CHECK(f.code == errc::unreachable);
-  CHECK(f.detail.find("certificate refused") != std::string::npos);
+  CHECK(f.code == errc::misconfigured);
+  CHECK(f.detail.find("certificate refused: self-signed certificate") != std::string::npos);
+  CHECK(bus.totals().delivered == 0);
 }
 
 TEST_CASE(

@@ -169,3 +169,88 @@ TEST_CASE("conflict: somebody else wrote first: again at once, and slower only w
   t.commit("s");
   CHECK(t.outcome(1) == "complete committed");
 }
+
+TEST_CASE("rejected for everybody: the intake stops, others are tried one by one, nothing is dead-lettered") {
+  scene t{scene::at_once()};
+  deliver_many(t, 20);
+  for (int i = 0; i < 5; ++i) t.fail(name(i + 1), stage::analyse, errc::rejected);
+  CHECK(t.d->breaker_of(dependency::llm).is_open());
+  CHECK_FALSE(t.d->intake_open());
+  fail_all(t, stage::analyse, errc::rejected);
+  for (const auto end = t.now + 9min; t.now < end;) {
+    t.pass(5s);
+    CHECK(t.running_sessions().size() <= 1);
+    fail_all(t, stage::analyse, errc::rejected);
+  }
+  CHECK(t.settlements.empty());
+  SUBCASE("past the hold limit they are given back") {
+    for (const auto end = t.now + 2min; t.now < end;) {
+      t.pass(5s);
+      fail_all(t, stage::analyse, errc::rejected);
+    }
+    for (int i = 1; i <= 20; ++i) CHECK(t.outcome(i).starts_with("release "));
+  }
+  SUBCASE("once one passes everything goes on") {
+    t.d->probed(dependency::llm, true, t.now);
+    CHECK(t.d->intake_open());
+    for (int i = 0; i < 100; ++i) {
+      commit_all(t);
+      t.pass(1s);
+    }
+    for (int i = 1; i <= 20; ++i) CHECK(t.outcome(i) == "complete committed");
+  }
+}
+
+TEST_CASE("rejected: five bad conversations in a row do not stop the sixth, which is good") {
+  scene t{scene::at_once()};
+  deliver_many(t, 5);
+  fail_all(t, stage::analyse, errc::rejected);
+  REQUIRE(t.d->breaker_of(dependency::llm).is_open());
+  t.deliver(6, "good", "good");
+  t.pass(6s);
+  REQUIRE(t.is_running("good"));
+  t.commit("good");
+  CHECK(t.d->intake_open());
+  CHECK(t.outcome(6) == "complete committed");
+}
+
+TEST_CASE("rejected: with only the refused ones at hand a cheap call tells, and the intake opens again") {
+  scene t{scene::at_once()};
+  deliver_many(t, 5);
+  fail_all(t, stage::analyse, errc::rejected);
+  REQUIRE_FALSE(t.d->intake_open());
+  t.pass(6s);
+  CHECK(t.running_sessions().empty());
+  REQUIRE(t.probes == std::vector{dependency::llm});
+  t.d->probed(dependency::llm, true, t.now);
+  CHECK(t.d->intake_open());
+}
+
+TEST_CASE("conflict: one that does not end, while others commit, is dead-lettered after many tries") {
+  scene t{scene::at_once()};
+  t.deliver(1, "bad", "bad");
+  const auto began = t.now;
+  for (int i = 2; t.outcome(1).empty(); ++i) {
+    REQUIRE(i < 400);
+    t.deliver(i, name(i), user(i));
+    t.commit(name(i));
+    if (t.is_running("bad")) t.fail("bad", stage::commit, errc::conflict);
+    t.pass(5s);
+  }
+  CHECK(t.outcome(1) == "dead-letter dependency-rejects-this");
+  CHECK(t.now - began >= 1min);
+}
+
+TEST_CASE("conflict: where nobody can commit the intake stops, nothing is dead-lettered, then given back") {
+  scene t{scene::at_once()};
+  deliver_many(t, 8);
+  bool stopped = false;
+  for (const auto end = t.now + 25min; t.now < end;) {
+    fail_all(t, stage::commit, errc::conflict);
+    t.pass(1s);
+    stopped = stopped || !t.d->intake_open();
+  }
+  CHECK(stopped);
+  CHECK_FALSE(any_dead_letter(t));
+  for (int i = 1; i <= 8; ++i) CHECK(t.outcome(i).starts_with("release "));
+}

@@ -64,6 +64,50 @@ TEST_CASE("room: credit that was drained in an outage is granted anew after it")
   CHECK(t.d->take_grant() == first);
 }
 
+// A drain takes a while: what was granted before may still come, and credit was granted anew for the same
+// room.
+TEST_CASE("room: intake that opens again before it was closed does not overshoot the room") {
+  auto o = scene::defaults();
+  o.window_room = 3'000;
+  scene t{o};
+  size_t in_flight = t.d->take_grant();
+  CHECK(in_flight == 2'000);
+  t.d->stage_lost(stage::load, 0, true, t.now);
+  t.d->loader_demand(100, t.now);
+  in_flight += t.d->take_grant();
+  CHECK(in_flight <= 3'000);
+  for (int i = 1; i <= 500; ++i) t.deliver(i, name(i), user(i));
+  in_flight -= 500;
+  CHECK(t.d->deliveries() + in_flight <= 3'000);
+  // What the first credit still held was taken back.
+  t.d->intake_closed();
+  size_t granted = 0;
+  while (const auto more = t.d->take_grant()) {
+    granted += more;
+    for (uint32_t i = 0; i < more; ++i) {
+      const int n = 10'000 + static_cast<int>(granted + i);
+      t.deliver(n, name(n), user(n));
+    }
+  }
+  CHECK(t.d->deliveries() == 2'000);  // and a thousand still granted
+}
+
+TEST_CASE("room: of two closings only the last one's end frees the credit of both") {
+  auto o = scene::defaults();
+  o.window_room = 2'000;
+  scene tight{o};
+  CHECK(tight.d->take_grant() == 2'000);
+  for (int i = 0; i < 2; ++i) {
+    tight.d->stage_lost(stage::load, 0, true, tight.now);
+    tight.d->loader_demand(100, tight.now);
+    CHECK(tight.d->take_grant() == 0);
+  }
+  tight.d->intake_closed();
+  CHECK(tight.d->take_grant() == 0);
+  tight.d->intake_closed();
+  CHECK(tight.d->take_grant() == 2'000);
+}
+
 TEST_CASE("room: without windows only as much is locked as some rounds of work need") {
   auto o = scene::at_once();
   o.turns.max_jobs = 10;

@@ -176,14 +176,37 @@ TEST_CASE("verdict: budget exhausted") {
   check(of(stage::analyse, errc::budget_exhausted), {"budget exhausted", action::defaults, "budget"});
 }
 
-TEST_CASE("verdict: somebody wrote first, however long it has been held") {
+TEST_CASE("verdict: somebody wrote first") {
   for (const errc code : {errc::conflict, errc::stale}) {
     auto s = of(stage::commit, code);
-    s.held_for = 1h;
+    s.held_for = 9min;
     s.failures = 50;
+    check(s, {"somebody wrote first", action::retry_now, "conflict"});
     s.healthy_for_others = true;
+    s.failures = 9;
+    check(s, {"somebody wrote first", action::retry_now, "conflict"});
+    s.failures = 50;
+    s.held_for = 59s;
     check(s, {"somebody wrote first", action::retry_now, "conflict"});
   }
+}
+
+TEST_CASE("verdict: somebody writes first again and again, while others pass") {
+  for (const errc code : {errc::conflict, errc::stale}) {
+    auto s = of(stage::commit, code);
+    s.held_for = 1min;
+    s.failures = 10;
+    s.healthy_for_others = true;
+    check(s, {"somebody writes first again and again, while others pass", action::dead_letter,
+              "dependency-rejects-this"});
+  }
+}
+
+TEST_CASE("verdict: somebody writes first, past the hold limit") {
+  auto s = of(stage::commit, errc::conflict);
+  s.held_for = 10min;
+  s.failures = 1000;
+  check(s, {"somebody writes first, past the hold limit", action::release, "conflict"});
 }
 
 TEST_CASE("verdict: memory store refuses the document") {
@@ -264,7 +287,7 @@ void for_each_situation(F&& visit) {
       for (uint32_t bits = 0; bits < 1U << 11; ++bits) {
         const auto bit = [&](uint32_t n) { return (bits >> n & 1U) != 0; };
         auto s = of(at, static_cast<errc>(code));
-        s.failures = bit(0) ? 5 : 1;
+        s.failures = bit(0) ? 10 : 1;
         s.healthy_for_others = bit(1);
         s.held_for = bit(2) ? 1h : 1s;
         s.missing_for = bit(3) ? 1min : 1s;
