@@ -9,6 +9,8 @@ namespace mw {
 
 int run_worker(const config::loaded& configuration);
 int check_dependencies(const config::loaded& configuration);
+/// 0 where a running worker with this configuration answers that it lives.
+int ask_health(const config::loaded& configuration);
 
 /// Prints one line per problem; true where there was one.
 bool print_problems(const std::vector<failure>& problems);

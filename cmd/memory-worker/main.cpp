@@ -1,4 +1,4 @@
-// memory-worker: the daemon and its command line.  run | check | config | version
+// memory-worker: the daemon and its command line.  run | check | health | config | version
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -17,6 +17,7 @@ usage: memory-worker COMMAND [--config FILE] [--section.key=VALUE ...]
 
   run       take message-completed events and store memories until SIGTERM
   check     try every dependency and say in words what is wrong
+  health    ask the running worker whether it lives (for a container's health check)
   config    print the configuration in force, and where each value came from
             (--reference prints the reference page of all options)
   version   print the version
@@ -54,15 +55,18 @@ int main(int argc, char** argv) {
     fmt::print("{}", mw::config::reference_page());
     return 0;
   }
-  if (command != "run" && command != "check" && command != "config") {
-    fmt::print(stderr,
-               "memory-worker: unknown command \"{}\"; the commands are run, check, config, version\n",
-               command);
+  if (command != "run" && command != "check" && command != "health" && command != "config") {
+    fmt::print(
+        stderr,
+        "memory-worker: unknown command \"{}\"; the commands are run, check, health, config, version\n",
+        command);
     return mw::config::exit_misconfigured;
   }
-  const auto need = command == "config" ? mw::config::need::nothing : mw::config::need::everything;
+  const auto need =
+      command == "config" || command == "health" ? mw::config::need::nothing : mw::config::need::everything;
   const auto loaded = mw::config::load(mw::config::inputs_of_process(std::move(args)), need);
   if (command == "config") return print_config(loaded);
   if (mw::print_problems(loaded.problems)) return mw::config::exit_misconfigured;
+  if (command == "health") return mw::ask_health(loaded);
   return command == "run" ? mw::run_worker(loaded) : mw::check_dependencies(loaded);
 }
