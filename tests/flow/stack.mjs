@@ -59,7 +59,8 @@ async function expectJson(url, method, body) {
 
 /**
  * Runs `body` against a fresh set of processes.
- * @param options {bus, llm, worker: more arguments, env: more environment of the worker, start: which are started
+ * @param options {bus, llm, worker: more arguments, env: more environment of the worker,
+ *   launcher: command and arguments that become the worker by exec, start: which are started
  *   (default all), onEnd: 'drain' (default: the worker must end with 0 at SIGTERM) or 'kill'}
  */
 export async function withStack(options, body) {
@@ -153,8 +154,8 @@ export class Stack {
 
   async start_worker(...args) {
     this.worker.options.env = this.workerEnvironment();
-    this.worker.spawn([path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS, ...(this.options.worker ?? []),
-      ...args]);
+    this.worker.spawn([...(this.options.launcher ?? []), path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS,
+      ...(this.options.worker ?? []), ...args]);
     this.workerUrl = `http://127.0.0.1:${(await this.worker.listening()).listening}`;
   }
 
