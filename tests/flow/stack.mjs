@@ -59,8 +59,7 @@ async function expectJson(url, method, body) {
 
 /**
  * Runs `body` against a fresh set of processes.
- * @param options {bus, llm, worker: more arguments, env: more environment of the worker,
- *   launcher: command and arguments that become the worker by exec, start: which are started
+ * @param options {bus, llm, worker: more arguments, env: more environment of the worker, start: which are started
  *   (default all), onEnd: 'drain' (default: the worker must end with 0 at SIGTERM) or 'kill'}
  */
 export async function withStack(options, body) {
@@ -76,6 +75,7 @@ export async function withStack(options, body) {
 }
 
 export class Stack {
+  /** @param options also `launcher`: command and arguments that become the worker by exec */
   constructor(options) {
     this.options = options;
     this.dir = mkdtempSync(path.join(os.tmpdir(), 'memory-worker-flow-'));
