@@ -1,4 +1,4 @@
-// memory-worker: the daemon and its command line.  run | check | config | version
+// memory-worker: the daemon and its command line.  run | check | health | config | version
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -19,6 +19,7 @@ usage: memory-worker COMMAND [--config FILE] [--section.key=VALUE ...]
   check     try every dependency and say in words what is wrong
             (--live tries receive, release, renew, settle and dead-letter with one waiting message of the
             subscription; it ends in the dead-letter queue)
+  health    ask the running worker whether it lives (for a container's health check)
   config    print the configuration in force, and where each value came from
             (--reference prints the reference page of all options)
   version   print the version
@@ -60,18 +61,21 @@ int main(int argc, char** argv) {
     fmt::print("{}", mw::config::reference_page());
     return 0;
   }
-  if (command != "run" && command != "check" && command != "config") {
-    fmt::print(stderr,
-               "memory-worker: unknown command \"{}\"; the commands are run, check, config, version\n",
-               command);
+  if (command != "run" && command != "check" && command != "health" && command != "config") {
+    fmt::print(
+        stderr,
+        "memory-worker: unknown command \"{}\"; the commands are run, check, health, config, version\n",
+        command);
     return mw::config::exit_misconfigured;
   }
   const bool live = command == "check" && take_flag(args, "--live");
   const bool yes_really = live && take_flag(args, "--yes-really");
-  const auto need = command == "config" ? mw::config::need::nothing : mw::config::need::everything;
+  const auto need =
+      command == "config" || command == "health" ? mw::config::need::nothing : mw::config::need::everything;
   const auto loaded = mw::config::load(mw::config::inputs_of_process(std::move(args)), need);
   if (command == "config") return print_config(loaded);
   if (mw::print_problems(loaded.problems)) return mw::config::exit_misconfigured;
+  if (command == "health") return mw::ask_health(loaded);
   if (live) return mw::check_live(loaded, yes_really);
   return command == "run" ? mw::run_worker(loaded) : mw::check_dependencies(loaded);
 }

@@ -355,7 +355,7 @@ void add_admin(std::vector<option>& t) {
   using s = admin_settings;
   auto add = rows_of(t, "admin", &settings::admin);
   add(&s::enabled, "enabled", {.doc = "Serve /metrics, /health/live, /health/ready and /status."});
-  add(&s::bind, "bind", {.doc = "Address to listen on."});
+  add(&s::bind, "bind", {.env = {"MEMORY_WORKER_ADMIN_BIND"}, .doc = "Address to listen on."});
   add(&s::port, "port",
       {.min = 0, .max = 65'535, .doc = "Port to listen on; 0: the system picks one (the log says which)."});
 }

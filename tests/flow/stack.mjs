@@ -76,6 +76,7 @@ export async function withStack(options, body) {
 }
 
 export class Stack {
+  /** @param options also `launcher`: command and arguments that become the worker by exec */
   constructor(options) {
     this.options = options;
     this.dir = mkdtempSync(path.join(os.tmpdir(), 'memory-worker-flow-'));
@@ -155,8 +156,8 @@ export class Stack {
 
   async start_worker(...args) {
     this.worker.options.env = this.workerEnvironment();
-    this.worker.spawn([path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS, ...(this.options.worker ?? []),
-      ...args]);
+    this.worker.spawn([...(this.options.launcher ?? []), path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS,
+      ...(this.options.worker ?? []), ...args]);
     this.workerUrl = `http://127.0.0.1:${(await this.worker.listening()).listening}`;
   }
 
