@@ -48,7 +48,6 @@ class live_world {
                                               std::function<void(failure)> closed);
 
   config::settings settings_;
-  std::shared_ptr<azure::token_source> identity_;  ///< null: nobody to sign in as
   azure::bus_connection bus_;
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;

@@ -56,11 +56,14 @@ void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
     return token_trouble(grant_index, std::move(f), what);
   }
   const time now = io::clock::now();
+  const auto left =
+      std::chrono::duration_cast<io::clock::duration>(sent.expires - std::chrono::system_clock::now());
   g.asked = g.refused = false;
   g.granted = true;
-  g.expires =
-      now + std::chrono::duration_cast<io::clock::duration>(sent.expires - std::chrono::system_clock::now());
-  g.refresh_at = now + std::max<io::clock::duration>((g.expires - now) * 3 / 4, shortest_wait);
+  g.expires = now + left;
+  granted_token_ = sent;
+  // A signature that is past its end by our clock may be good by the broker's.
+  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left * 3 / 4, shortest_wait) : 1s);
   proceed();
 }
 
