@@ -6,7 +6,7 @@
 # /etc/memory-worker/memory-worker.conf. tests/container/run executes these steps.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
-COPY deploy/local/setup deploy/local/packages deploy/local/
+COPY deploy/local deploy/local
 RUN deploy/local/setup build
 COPY . .
 RUN deploy/local/build release memory-worker memory-api \
@@ -16,6 +16,7 @@ RUN deploy/local/build release memory-worker memory-api \
 FROM debian:bookworm-slim AS runtime
 WORKDIR /etc/memory-worker
 COPY deploy/local/setup deploy/local/packages /usr/local/share/memory-worker/
+COPY deploy/local/lib /usr/local/share/memory-worker/lib
 RUN /usr/local/share/memory-worker/setup runtime \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 USER 10001:10001

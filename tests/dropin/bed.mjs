@@ -2,11 +2,12 @@
 // the worker in the application's namespace. Everything stops with the bed.
 import assert from 'node:assert/strict';
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { Program, until } from '../flow/program.mjs';
+import { Hopeless, Program, until } from '../flow/program.mjs';
 import { Redis } from '../flow/redis.mjs';
-import { event, lastMessageId, stored } from '../flow/chats.mjs';
+import { event, stored } from '../flow/chats.mjs';
 
 const { MW_BIN: bin, MW_NETNS_APP: app, MW_CERTIFICATES: certificates } = process.env;
 export const names = JSON.parse(readFileSync(new URL('names.json', import.meta.url), 'utf8'));
@@ -18,7 +19,7 @@ const JWT_KEY = 'a key of the test';
 const PORTS = { bus: 6001, busAdmin: 6002, llm: 6003, cosmos: 6004, entra: 6005, redis: 6006 };
 const APP_ADDRESS = '198.18.7.100';
 const IDENTITY_PORT = 42_356; // as Container Apps has it
-const TESTER = 'a password of the test';
+const TESTER = 'a-password-of-the-test';
 const BOUND_MS = 60_000;
 
 async function call(url, options = {}) {
@@ -28,24 +29,33 @@ async function call(url, options = {}) {
 }
 
 async function post(url, body) {
-  const answer = await call(url, { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } });
+  const headers = { 'Content-Type': 'application/json' };
+  const answer = await call(url, { method: 'POST', body: JSON.stringify(body), headers });
   assert.ok(answer.status < 300, `${url}: ${answer.status} ${answer.text}`);
   return answer.json;
 }
 
+function answersAt(host, port) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host, port }, () => resolve(socket.destroy()));
+    socket.once('error', reject);
+  });
+}
+
 /** TLS ends in front of the stand-ins that speak HTTP; the bus does its own. */
-function nginxConfiguration(certificateOf) {
+function nginxConfiguration(shown) {
   const servers = ['openai', 'cosmos', 'entra'].map((name) => `
     server {
       listen ${names[name].address}:443 ssl http2;
       server_name ${names[name].host};
-      ssl_certificate ${certificates}/${certificateOf[name] ?? name}.crt;
-      ssl_certificate_key ${certificates}/${certificateOf[name] ?? name}.key;
+      ssl_certificate ${shown(name, 'crt')};
+      ssl_certificate_key ${shown(name, 'key')};
       location / { proxy_pass http://127.0.0.1:${PORTS[name === 'openai' ? 'llm' : name]}; }
     }`);
   return `
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
+user root;
 pid nginx.pid;
 error_log stderr warn;
 worker_processes 1;
@@ -97,30 +107,37 @@ class Bed {
   }
 
   async start() {
-    const certificate = (name) => ['--tls-cert', `${certificates}/${name}.crt`, '--tls-key', `${certificates}/${name}.key`];
+    const certificate = ['--tls-cert', this.shown('servicebus', 'crt'), '--tls-key', this.shown('servicebus', 'key')];
     const devstack = path.join(bin, 'memory-devstack');
     const started = [
       this.program('bus', [devstack, 'bus', '--port', `${PORTS.bus}`, '--admin-port', `${PORTS.busAdmin}`,
-        '--lock-duration', '60s', ...certificate('servicebus')]),
+        '--lock-duration', '60s', ...certificate]),
       this.program('llm', [devstack, 'llm', '--port', `${PORTS.llm}`, ...(this.options.llm ?? [])]),
-      this.program('cosmos', [devstack, 'cosmos', '--port', `${PORTS.cosmos}`, '--audience', `https://${names.cosmos.host}`]),
+      this.program('cosmos', [devstack, 'cosmos', '--port', `${PORTS.cosmos}`,
+        '--audience', `https://${names.cosmos.host}`]),
       this.program('entra', [devstack, 'entra', '--port', `${PORTS.entra}`, ...this.entraOptions()]),
       this.inApp('identity', [devstack, 'entra', '--port', `${IDENTITY_PORT}`, ...this.entraOptions()]),
       this.program('memory-api', [path.join(bin, 'memory-api'), '--bind', names['memory-api'].address, '--port', '8003',
         '--data', 'memory.db']),
     ];
-    this.startRedis();
+    const redis = this.startRedis();
     for (const program of started) await program.listening();
-    writeFileSync(path.join(this.dir, 'nginx.conf'), nginxConfiguration(this.options.certificateOf ?? {}));
+    writeFileSync(path.join(this.dir, 'nginx.conf'), nginxConfiguration((name, kind) => this.shown(name, kind)));
     const nginx = this.program('nginx', ['nginx', '-p', this.dir, '-c', path.join(this.dir, 'nginx.conf')]);
     await until('nginx answers', async () => {
-      if (!nginx.alive) throw new Error(nginx.lastWords());
-      return (await import('node:net')).connect({ host: names.openai.address, port: 443 }).destroy();
+      if (!nginx.alive) throw new Hopeless(nginx.lastWords());
+      return answersAt(names.openai.address, 443);
     });
     await until('Redis answers', async () => {
+      if (!redis.alive) throw new Hopeless(redis.lastWords());
       this.redis = await Redis.connect(PORTS.redis);
       return this.redis.command('AUTH', 'tester', TESTER);
     });
+  }
+
+  /** The file of the certificate or key that this host shows. */
+  shown(name, kind) {
+    return `${certificates}/${this.options.certificateOf?.[name] ?? name}.${kind}`;
   }
 
   entraOptions() {
@@ -131,11 +148,13 @@ class Bed {
   /** TLS only towards the application; the user is the identity's object id, as Azure has it, the password its token. */
   startRedis() {
     const { address, port } = names.redis;
-    this.program('redis', ['redis-server', '--bind', address, '127.0.0.1', '--tls-port', `${port}`, '--port', `${PORTS.redis}`,
-      '--tls-cert-file', `${certificates}/redis.crt`, '--tls-key-file', `${certificates}/redis.key`, '--tls-auth-clients', 'no',
-      '--tls-ca-cert-file', `${certificates}/ca.crt`, '--save', '', '--appendonly', 'no', '--protected-mode', 'no',
-      '--user', 'default off', '--user', `${identity.object} on nopass ~* &* +@all`,
-      '--user', `tester on >${TESTER} ~* &* +@all`]);
+    writeFileSync(path.join(this.dir, 'users.acl'), [
+      'user default off', `user ${identity.object} on nopass ~* &* +@all`, `user tester on >${TESTER} ~* &* +@all`,
+    ].join('\n'));
+    return this.program('redis', ['redis-server', '--bind', address, '127.0.0.1', '--tls-port', `${port}`,
+      '--port', `${PORTS.redis}`, '--tls-cert-file', this.shown('redis', 'crt'), '--tls-key-file',
+      this.shown('redis', 'key'), '--tls-ca-cert-file', `${certificates}/ca.crt`, '--tls-auth-clients', 'no',
+      '--save', '', '--appendonly', 'no', '--protected-mode', 'no', '--aclfile', path.join(this.dir, 'users.acl')]);
   }
 
   /** The container's start: this environment, no configuration file. */
@@ -158,12 +177,13 @@ class Bed {
     }, BOUND_MS);
   }
 
-  /** Waits until the worker says that this part is not well; gives the detail. */
-  async notReady(part) {
+  /** Waits until the worker says that this part is not well, in such words; gives the detail. */
+  async notReady(part, words) {
     return until(`the worker names ${part}`, async () => {
       const { status, json } = await call(this.admin('/health/ready'));
       assert.equal(status, 503);
       assert.equal(json.parts[part]?.state, 'down', JSON.stringify(json.parts));
+      assert.match(json.parts[part].detail, words);
       return json.parts[part].detail || ' ';
     }, BOUND_MS);
   }
@@ -232,5 +252,3 @@ class Bed {
     if (troubles.length > 0 && !failed) throw troubles[0];
   }
 }
-
-export { lastMessageId };

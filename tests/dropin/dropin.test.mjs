@@ -82,12 +82,26 @@ test('the same with a client secret and login.microsoftonline.com', () =>
     asTheOriginalStores(await bed.documents(chat), chat);
   }));
 
-test('a host that shows another one\'s certificate gets no secret and no message, and is named', () =>
-  withBed({ certificateOf: { openai: 'stranger' } }, async (bed) => {
-    bed.worker({ ...SECOND_GENERATION, ...PLATFORM });
-    assert.match(await bed.notReady('llm'), /certificate/i);
-    const chat = talk(4);
-    await bed.publish(chat);
-    const { totals } = await bed.subscription();
-    assert.equal(totals.completed + totals.deadLettered, 0);
+/** The worker gets no answer from there that it would trust: it says so, and touches no message. */
+async function staysAway(bed, environment, part, words) {
+  bed.worker(environment);
+  assert.match(await bed.notReady(part, words), words);
+  const chat = talk(4);
+  await bed.publish(chat);
+  const { totals } = await bed.subscription();
+  assert.equal(totals.completed + totals.deadLettered, 0);
+  assert.ok(bed.memoryWorker.alive);
+}
+
+const PARTS = { servicebus: 'bus', redis: 'redis', openai: 'llm', cosmos: 'memory', entra: 'bus' };
+for (const [name, part] of Object.entries(PARTS)) {
+  test(`${names[name].host} with another host's certificate: the worker names it and touches no message`, () =>
+    withBed({ certificateOf: { [name]: 'stranger' } }, (bed) =>
+      staysAway(bed, { ...SECOND_GENERATION, ...(name === 'entra' ? WITH_A_SECRET : PLATFORM) }, part, /certificate/i)));
+}
+
+test('a namespace that does not exist: the worker names it', () =>
+  withBed({}, (bed) => {
+    const SERVICEBUS_FULLY_QUALIFIED_NAMESPACE = 'no-such-bus.servicebus.windows.net';
+    return staysAway(bed, { ...SECOND_GENERATION, ...PLATFORM, SERVICEBUS_FULLY_QUALIFIED_NAMESPACE }, 'bus', /resolve/);
   }));
