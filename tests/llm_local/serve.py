@@ -18,8 +18,9 @@ def main() -> None:
     params.model.path = str(weights.assemble(Path(sys.argv[1]) / weights.MODEL_NAME))
     params.n_ctx = CONTEXT_TOKENS
     params.n_parallel = 1
-    params.cpuparams.n_threads = THREADS
-    params.cpuparams_batch.n_threads = THREADS
+    for cpu in (params.cpuparams, params.cpuparams_batch):
+        cpu.n_threads = THREADS
+        cpu.poll = 0  # threads that wait sleep: the machine may be busy
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.ui = False

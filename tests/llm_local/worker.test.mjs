@@ -14,8 +14,10 @@ import { environment, until, withStack } from '../flow/stack.mjs';
 const HOME = process.env.LOCAL_LLM_HOME;
 const SAMPLES = path.join(import.meta.dirname, '../../deploy/local/conversations');
 /** No further conversation is begun after so long. */
-const BUDGET_MS = 120_000;
-const BOUND_MS = 200_000;
+const BUDGET_MS = 100_000;
+const BOUND_MS = 150_000;
+/** Tokens of a prompt a second below which the machine is too busy: a prompt has 3,000. */
+const LEAST_SPEED = 80;
 
 /** Hands everything on to the real server and keeps each chat exchange: {request, status, answer}. */
 async function recorder(port) {
@@ -31,7 +33,8 @@ async function recorder(port) {
         answer.on('data', (part) => got.push(part));
         answer.on('end', () => {
           const body = Buffer.concat(got);
-          if (sent.length > 0) exchanges.push({ request: JSON.parse(sent), status: answer.statusCode, answer: JSON.parse(body) });
+          const { statusCode: status } = answer;
+          if (sent.length > 0) exchanges.push({ request: JSON.parse(sent), status, answer: JSON.parse(body) });
           response.writeHead(answer.statusCode, answer.headers);
           response.end(body);
         });
@@ -81,6 +84,16 @@ function chatOf(sessionId, userId, title, texts) {
   return { sessionId, userId, title, messages, ids: [id] };
 }
 
+/** Tokens of a prompt that the model reads a second, as its server says. */
+async function promptSpeed(port) {
+  const content = Array.from({ length: 200 }, (_, i) => `word${i}`).join(' ');
+  const answer = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ messages: [{ role: 'user', content }], max_tokens: 1 }), signal: AbortSignal.timeout(BOUND_MS),
+  });
+  return (await answer.json()).timings.prompt_per_second;
+}
+
 async function withLocalModel(body) {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'memory-worker-local-llm-'));
   const command = [path.join(HOME, 'venv/bin/python'), path.join(import.meta.dirname, 'serve.py'), HOME];
@@ -88,7 +101,9 @@ async function withLocalModel(body) {
   let proxy;
   try {
     model.spawn();
-    proxy = await recorder((await model.listening()).listening);
+    const port = (await model.listening()).listening;
+    const speed = await promptSpeed(port);
+    proxy = await recorder(port);
     const options = {
       start: ['redis', 'bus', 'api', 'worker'],
       env: { AZURE_AI_CHAT_ENDPOINT: `http://127.0.0.1:${proxy.port}/v1`, AZURE_AI_CHAT_KEY: undefined },
@@ -96,7 +111,7 @@ async function withLocalModel(body) {
         '--llm_analyzer.request-timeout=150s', '--dispatcher.job-deadline=10min'],
       onEnd: 'kill',
     };
-    await withStack(options, (stack) => body(stack, proxy.exchanges));
+    await withStack(options, (stack) => body(stack, proxy.exchanges, speed));
   } finally {
     proxy?.close();
     await model.kill();
@@ -113,11 +128,17 @@ async function settle(stack, chat) {
   return stack.record(chat);
 }
 
+/** Analyses that came to their end. */
+function whole(exchanges) {
+  return exchanges.filter((e) => e.request.response_format && e.answer.choices?.[0].finish_reason === 'stop');
+}
+
 const CAUSES = ['not-fresh', 'not-user', 'no-quote', 'malformed'];
 
 test('a real llama.cpp server: the wire, the schema, the errors, and what a bad model cannot do', async (t) => {
-  await withLocalModel(async (stack, exchanges) => {
+  await withLocalModel(async (stack, exchanges, speed) => {
     const begin = Date.now();
+    const skip = speed < LEAST_SPEED && `the machine is too busy: ${Math.round(speed)} tokens of a prompt a second`;
 
     await t.test('a prompt longer than its context ends as that, not as an outage', async () => {
       const long = chatOf('long', 'long.user', 'Long', ['I like sailing very much. '.repeat(900), 'I see.']);
@@ -131,7 +152,7 @@ test('a real llama.cpp server: the wire, the schema, the errors, and what a bad 
     });
 
     const records = [];
-    await t.test('sample conversations end in memories or in defaults, none in the dead-letter queue', async () => {
+    await t.test('sample conversations end in memories or in defaults, none is dead-lettered', { skip }, async () => {
       for (const file of readdirSync(SAMPLES).sort().slice(0, 3)) {
         if (records.length > 0 && Date.now() - begin > BUDGET_MS) break;
         records.push(await settle(stack, firstTurnOf(file)));
@@ -140,10 +161,12 @@ test('a real llama.cpp server: the wire, the schema, the errors, and what a bad 
       assert.deepEqual(await stack.deadLetters(), []);
     });
 
-    await t.test('it takes the request as it is: strict schema, output limit, cache key; its usage is counted', async () => {
+    await t.test('it takes the request as it is, with schema and output limit; its usage is counted', { skip }, async () => {
       const asked = exchanges.filter((e) => e.request.response_format);
       assert.ok(asked.length > 0);
-      for (const e of asked) assert.ok(e.status === 200 || e.answer.error.type === 'exceed_context_size_error', JSON.stringify(e.answer));
+      for (const { status, answer } of asked) {
+        assert.ok(status === 200 || answer.error.type === 'exceed_context_size_error', JSON.stringify(answer));
+      }
       for (const e of asked) assert.equal(e.request.response_format.type, 'json_schema');
       for (const e of asked.filter((one) => one.status === 200)) {
         assert.ok(e.answer.usage.completion_tokens <= e.request.max_completion_tokens);
@@ -152,8 +175,8 @@ test('a real llama.cpp server: the wire, the schema, the errors, and what a bad 
       assert.equal(await stack.metric('memory_worker_llm_tokens_total', 'kind="output"'), output);
     });
 
-    await t.test('whatever was taken fits the schema', () => {
-      const finished = exchanges.filter((e) => e.request.response_format && e.answer.choices?.[0].finish_reason === 'stop');
+    await t.test('whatever was taken fits the schema', { skip }, () => {
+      const finished = whole(exchanges);
       const fitting = finished.filter((e) => {
         const { schema } = e.request.response_format.json_schema;
         return misfits(JSON.parse(e.answer.choices[0].message.content), schema).length === 0;
@@ -166,14 +189,17 @@ test('a real llama.cpp server: the wire, the schema, the errors, and what a bad 
         `${records.filter((r) => r.status === 'ok').length} of ${records.length} conversations summarised`);
     });
 
-    await t.test('operations without evidence are dropped and counted', async () => {
-      const operations = exchanges.filter((e) => e.answer.choices?.[0].finish_reason === 'stop' && e.request.response_format)
+    await t.test('operations without evidence are dropped and counted', { skip }, async () => {
+      const operations = whole(exchanges)
         .reduce((sum, e) => sum + JSON.parse(e.answer.choices[0].message.content).operations.length, 0);
       let dropped = 0;
-      for (const cause of CAUSES) dropped += await stack.metric('memory_worker_operations_dropped_total', `cause="${cause}"`);
+      for (const cause of CAUSES) {
+        dropped += await stack.metric('memory_worker_operations_dropped_total', `cause="${cause}"`);
+      }
       assert.ok(dropped <= operations);
       const share = operations === 0 ? 'none were made' : `${Math.round((100 * dropped) / operations)} %`;
-      t.diagnostic(`operations that failed the evidence check: ${dropped} of ${operations} (${share}), ${Math.round((Date.now() - begin) / 1000)} s`);
+      const took = Math.round((Date.now() - begin) / 1000);
+      t.diagnostic(`operations that failed the evidence check: ${dropped} of ${operations} (${share}); ${took} s`);
     });
   });
 });
