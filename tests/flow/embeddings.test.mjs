@@ -18,7 +18,8 @@ async function recorder(apiPort) {
     request.on('end', () => {
       const body = Buffer.concat(parts);
       if (request.url === '/internal/commit') commits.push({ text: body.toString(), ...JSON.parse(body) });
-      const options = { host: '127.0.0.1', port: apiPort, path: request.url, method: request.method, headers: request.headers };
+      const { url, method, headers } = request;
+      const options = { host: '127.0.0.1', port: apiPort, path: url, method, headers };
       const onward = http.request(options, (answer) => {
         response.writeHead(answer.statusCode, answer.headers);
         answer.pipe(response);
@@ -38,7 +39,7 @@ async function recorder(apiPort) {
   };
 }
 
-/** Everything but the worker is started; `body` gets the recorder, and the worker's environment is as the later Python worker's. */
+/** Everything but the worker is started; the worker's environment is as the later Python worker's. */
 async function withEmbeddings(options, body) {
   await withStack({ ...options, start: ['redis', 'bus', 'llm', 'api'] }, async (stack) => {
     const api = await recorder(stack.apiPort);
@@ -69,7 +70,9 @@ function embeddedText(commit) {
 async function embeddingOf(stack, text) {
   const url = `http://127.0.0.1:${stack.llmPort}/openai/deployments/vectors/embeddings?api-version=2025-04-01-preview`;
   const answer = await fetch(url, {
-    method: 'POST', headers: { 'api-key': KEY, 'Content-Type': 'application/json' }, body: JSON.stringify({ input: text }),
+    method: 'POST',
+    headers: { 'api-key': KEY, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ input: text }),
   });
   assert.equal(answer.status, 200);
   return (await answer.json()).data[0].embedding;
