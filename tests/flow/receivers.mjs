@@ -8,6 +8,8 @@ class Receiver {
     this.requests = 0;
     this.complaints = [];
     this.raw = '';
+    /** Where to send the client, with 308; empty: nowhere. */
+    this.movedTo = '';
     /** What to answer instead of the usual: a number, null for the usual, or 'hang' for never. */
     this.refuse = () => null;
     this.server = http.createServer((request, response) => {
@@ -33,6 +35,10 @@ class Receiver {
     this.requests += 1;
     const refused = this.refuse(this.requests);
     if (refused === 'hang') return;
+    if (this.movedTo) {
+      response.writeHead(308, { Location: this.movedTo + request.url }).end();
+      return;
+    }
     if (refused !== null) {
       response.writeHead(refused, { 'Content-Type': 'application/json' }).end('{}');
       return;

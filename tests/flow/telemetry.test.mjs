@@ -153,6 +153,30 @@ test('the tables of Application Insights answer the queries of the dashboards', 
   });
 });
 
+test('an ingestion endpoint that moved is followed and remembered; what its quota refuses is dropped and counted', async () => {
+  await withReceiver(IngestionServer, async (old) => withReceiver(IngestionServer, async (ingestion) => {
+    old.movedTo = ingestion.url;
+    const env = { APPLICATIONINSIGHTS_CONNECTION_STRING: old.connectionString, ...QUICK };
+    await withStack({ env }, async (stack) => {
+      const [first, second, third] = [1, 2, 3].map((n) => conversation(n));
+      const request = (chat) => until('its request is in the table', () =>
+        ingestion.table('RequestData').some((row) => row.customDimensions['app.session_id'] === chat.sessionId));
+      await stack.publish([first]);
+      await request(first);
+      assert.equal(old.requests, 1);
+      ingestion.refuse = () => 439;
+      await stack.publish([second]);
+      await until('the quota is counted', () => stack.metric('memory_worker_telemetry_dropped_total', 'quota'));
+      ingestion.refuse = () => null;
+      await stack.publish([third]);
+      await request(third);
+      await stack.storedOnceEach([first, second, third]);
+      assert.equal(old.requests, 1);
+      assert.equal(ingestion.table('RequestData').some((row) => row.customDimensions['app.session_id'] === second.sessionId), false);
+    });
+  }));
+});
+
 test('receivers that are away, answer errors or hang cost telemetry, not the work', async () => {
   const nobody = `http://127.0.0.1:${await freePort()}`;
   for (const [otlp, answer] of [[nobody, 503], [null, 'hang']]) await withReceiver(IngestionServer, async (ingestion) => {

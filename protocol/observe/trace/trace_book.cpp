@@ -35,8 +35,7 @@ void trace_book::received(const event_ids& ids, const received_message& m) {
   const auto context = parse_traceparent(ids.traceparent());
   const uint64_t key = key_of(ids);
   const std::lock_guard lock{mutex_};
-  if (!waiting_.contains(key)) keep_below(waiting_, options_.most_waiting);
-  auto& w = waiting_[key];
+  auto& w = waiting_of(key);
   if (w.messages.empty() || m.sequence >= w.newest.sequence) {
     w.newest = m;
     w.newest.message_id = {};
@@ -44,10 +43,27 @@ void trace_book::received(const event_ids& ids, const received_message& m) {
   }
   for (const auto& known : w.messages)
     if (known.sequence == m.sequence) return;
-  if (w.messages.size() < options_.most_links)
-    w.messages.push_back({m.sequence, context});
-  else
-    ++w.more;
+  note_message(w, m.sequence, context);
+}
+
+trace_book::waiting& trace_book::waiting_of(uint64_t key) {
+  const auto known = waiting_.find(key);
+  if (known != waiting_.end()) return known->second;
+  if (waiting_.size() >= options_.most_waiting) {
+    messages_ -= waiting_.begin()->second.messages.size();
+    waiting_.erase(waiting_.begin());
+  }
+  return waiting_[key];
+}
+
+void trace_book::note_message(waiting& w, int64_t sequence, const std::optional<trace_context>& context) {
+  if (w.messages.size() < options_.most_links && messages_ < options_.most_messages) {
+    w.messages.push_back({sequence, context});
+    ++messages_;
+    return;
+  }
+  ++w.more;
+  if (context) ++w.more_links;
 }
 
 void trace_book::take_messages(job_trace& j, uint64_t key, int64_t sequence) {
@@ -60,6 +76,7 @@ void trace_book::take_messages(job_trace& j, uint64_t key, int64_t sequence) {
     j.enqueued_ms = w.newest.enqueued_ms;
     j.received = w.newest.at;
   }
+  const size_t before = w.messages.size();
   std::erase_if(w.messages, [&](const waiting::one& m) {
     if (m.sequence > sequence) return false;
     ++j.events;
@@ -71,8 +88,9 @@ void trace_book::take_messages(job_trace& j, uint64_t key, int64_t sequence) {
     return true;
   });
   j.events += w.more;
-  j.links_left += w.more;
-  w.more = 0;
+  j.links_left += w.more_links;
+  w.more = w.more_links = 0;
+  messages_ -= before - w.messages.size();
   if (w.messages.empty()) waiting_.erase(it);
 }
 
@@ -120,18 +138,15 @@ void trace_book::postponed(uint64_t job) {
   const job_ptr j = it->second;
   jobs_.erase(it);
   const uint64_t key = key_of(j->ids);
-  if (!waiting_.contains(key)) keep_below(waiting_, options_.most_waiting);
-  auto& w = waiting_[key];
+  auto& w = waiting_of(key);
   if (w.messages.empty()) {
     w.newest = {j->sequence, j->delivery_count, j->enqueued_ms, {}, j->received};
     w.message_id = j->message_id;
   }
-  for (const auto& link : j->links)
-    if (w.messages.size() < options_.most_links) w.messages.push_back({j->sequence, link});
+  for (const auto& link : j->links) note_message(w, j->sequence, link);
   // Without a context they still count; one entry keeps the newest one's facts.
   const auto plain = j->events - static_cast<uint32_t>(std::min<size_t>(j->events, j->links.size()));
-  for (uint32_t n = 0; n < plain && w.messages.size() < options_.most_links; ++n)
-    w.messages.push_back({j->sequence, std::nullopt});
+  for (uint32_t n = 0; n < plain; ++n) note_message(w, j->sequence, std::nullopt);
 }
 
 void trace_book::ended(uint64_t job, int64_t sequence, std::string_view end, std::string_view error,

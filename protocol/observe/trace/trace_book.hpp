@@ -26,9 +26,10 @@ struct received_message {
 
 struct trace_book_options {
   size_t most_links = 128;
-  size_t most_waiting = 120'000;  ///< conversations with messages whose job has not started
-  size_t most_jobs = 50'000;      ///< jobs not finished, and as many not settled
-  size_t most_parts = 64;         ///< stages and calls of one job, each
+  size_t most_waiting = 120'000;   ///< conversations with messages whose job has not started
+  size_t most_messages = 250'000;  ///< of all of them together; beyond it they are only counted
+  size_t most_jobs = 50'000;       ///< jobs not finished, and as many not settled
+  size_t most_parts = 64;          ///< stages and calls of one job, each
   bool capture_content = false;
 };
 
@@ -67,9 +68,12 @@ class trace_book {
     std::vector<one> messages;
     received_message newest;
     std::string message_id;
-    uint32_t more = 0;  ///< with a context, beyond the most links
+    uint32_t more = 0;        ///< messages that are only counted
+    uint32_t more_links = 0;  ///< ... of these with a context
   };
   using job_ptr = std::shared_ptr<job_trace>;
+  waiting& waiting_of(uint64_t key);
+  void note_message(waiting& w, int64_t sequence, const std::optional<trace_context>& context);
   void take_messages(job_trace& j, uint64_t key, int64_t sequence);
   void hand_on(job_ptr j, trace_time now);
 
@@ -79,6 +83,7 @@ class trace_book {
   std::mutex mutex_;
   std::mt19937_64 random_;
   std::unordered_map<uint64_t, waiting> waiting_;  ///< by hash of user and session
+  size_t messages_ = 0;                            ///< in all of them
   std::unordered_map<uint64_t, job_ptr> jobs_;
   std::unordered_map<int64_t, job_ptr> settling_;  ///< by sequence number
 };

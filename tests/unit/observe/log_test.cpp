@@ -56,6 +56,21 @@ TEST_CASE("log: one object a line, time, level, event and the fields in order") 
         "\"session\":\"s1\",\"events\":3,\"age_ms\":1500,\"last\":true,\"part\":0.5,\"size\":7}\n");
 }
 
+TEST_CASE("log: a tap gets the lines of warning and above, as long as it is there") {
+  book b;
+  std::vector<std::string> tapped;
+  b.log.set_tap([&](std::string_view line) { tapped.emplace_back(line); });
+  b.log.log(level::info, "fine");
+  b.log.log(level::warning, "odd").field("n", 1);
+  b.log.log(level::error, "bad");
+  REQUIRE(tapped.size() == 2);
+  CHECK(tapped[0] == b.lines[1]);
+  b.log.set_tap({});
+  b.log.log(level::error, "worse");
+  CHECK(tapped.size() == 2);
+  CHECK(b.lines.size() == 4);
+}
+
 TEST_CASE("log: a statement without fields, and a failure's fields") {
   book b;
   b.log.log(level::info, "started");

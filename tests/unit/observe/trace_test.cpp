@@ -104,6 +104,21 @@ TEST_CASE("book: beyond the most links messages are only counted") {
   CHECK(s.done.at(0)->events == 12);
 }
 
+TEST_CASE("book: the messages of all waiting conversations together are bounded") {
+  trace_book_options o;
+  o.most_messages = 10;
+  scene s{o};
+  for (int n = 1; n <= 40; ++n) s.arrives(n, n % 2 == 0 ? "a" : "b");
+  s.starts(9, 40, 1, "a");
+  s.ends(9, 40);
+  CHECK(s.done.at(0)->links.size() == 5);
+  CHECK(s.done.at(0)->events == 20);
+  s.arrives(42, "a");
+  s.starts(10, 42, 1, "a");
+  s.ends(10, 42);
+  CHECK(s.done.at(1)->links.size() == 1);
+}
+
 TEST_CASE("book: a held job stays one trace over its attempts, with what joined it meanwhile") {
   scene s;
   s.arrives(1);
