@@ -13,6 +13,7 @@ using made = std::unique_ptr<memory::store>;
 
 cosmos::observer counting(observe::metrics* metrics) {
   if (metrics == nullptr) return {};
+  for (const auto cause : cosmos::retry_causes) metrics->cosmos_retries.at(cause);  // shown from the start
   return {[metrics](cosmos::operation op, double units) {
             metrics->cosmos_request_units.at(to_string(op)).Increment(units);
             metrics->cosmos_requests.at(to_string(op)).Increment();

@@ -105,12 +105,13 @@ std::string advice(const http::response& r, bool entra, std::chrono::system_cloc
       return fmt::format("; this machine's clock is {} minutes {} the service's: set it right",
                          std::abs(off.count()), off.count() > 0 ? "ahead of" : "behind");
     if (r.status == 401)
-      return entra ? "; the Entra token was refused" : "; is COSMOS_KEY this account's key?";
+      return entra ? "; the Entra token was refused"
+                   : "; is COSMOS_KEY this account's key, whole and not a read-only one?";
     return entra
                ? "; the identity needs the data-plane role Cosmos DB Built-in Data Contributor: az cosmosdb "
                  "sql role assignment create --account-name ACCOUNT --resource-group GROUP --scope / "
                  "--principal-id PRINCIPAL --role-definition-id 00000000-0000-0000-0000-000000000002"
-               : "; the key is read-only, or the account's firewall or disableLocalAuth refuses it";
+               : "; the account's firewall or disableLocalAuth refuses the key";
   }
   if (r.status == 404 && sub != behind_session)
     return "; does the database, and does the container exist (COSMOS_DATABASE_NAME and the container "

@@ -40,7 +40,7 @@ TEST_CASE("a wrong key is unauthorized and names COSMOS_KEY") {
   REQUIRE_FALSE(read);
   CHECK(read.error().code == errc::unauthorized);
   CHECK(read.error().from == dependency::memory);
-  CHECK(read.error().detail.find("is COSMOS_KEY this account's key?") != std::string::npos);
+  CHECK(read.error().detail.find("is COSMOS_KEY this account's key") != std::string::npos);
   CHECK(read.error().detail.find(o.key) == std::string::npos);
 }
 
