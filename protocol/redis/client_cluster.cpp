@@ -66,7 +66,7 @@ void client::impl::note_end(const node& n, const failure& why) {
     if (m.connection.get() != &n) continue;
     m.last_end = why;
     m.wait =
-        n.is_ready() ? first_wait : std::clamp<io::clock::duration>(m.wait * 2, first_wait, longest_wait);
+        n.was_ready() ? first_wait : std::clamp<io::clock::duration>(m.wait * 2, first_wait, longest_wait);
     m.not_before = io::clock::now() + m.wait;
   }
 }

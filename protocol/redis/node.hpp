@@ -64,6 +64,7 @@ class node : public std::enable_shared_from_this<node> {
   void end(failure why, bool first_is_at_fault);
 
   bool is_ready() const { return ready_ && !over_; }
+  bool was_ready() const { return ready_; }
   bool is_over() const { return over_.has_value(); }
   const address& at() const { return address_; }
 

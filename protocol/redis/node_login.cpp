@@ -30,18 +30,20 @@ failure node::token_trouble(const failure& why) const {
   return f;
 }
 
-/// The source may answer at once, or later, when this node is gone.
+/// The source may answer at once, or later, from another thread, when this node is gone.
 void node::with_token(std::function<void(result<azure::access_token>)> use) {
-  options_.tokens->get(std::string{entra_scope}, [weak = weak_from_this(), &loop = loop_,
-                                                  use = std::move(use)](result<azure::access_token> t) {
-    const auto run = [weak, use, t = std::move(t)] {
-      if (const auto self = weak.lock(); self && !self->over_) use(t);
-    };
-    if (loop.on_loop_thread())
-      run();
-    else
-      loop.post(run);
-  });
+  options_.tokens->get(std::string{entra_scope},
+                       [weak = weak_from_this(), use = std::move(use)](result<azure::access_token> t) {
+                         const auto self = weak.lock();
+                         if (!self) return;
+                         if (!self->loop_.on_loop_thread()) {
+                           self->loop_.post([self, use, t = std::move(t)] {
+                             if (!self->over_) use(t);
+                           });
+                         } else if (!self->over_) {
+                           use(std::move(t));
+                         }
+                       });
 }
 
 void node::log_in() {

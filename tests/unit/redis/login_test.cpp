@@ -220,6 +220,46 @@ TEST_CASE("redis login: without a token the reason of its source is the reason")
   CHECK(d.opened().error().code == errc::misconfigured);
 }
 
+TEST_CASE("redis login: a token may come later, from another thread, or when nobody wants it any more") {
+  /// Answers when it is told to.
+  class slow_entra : public mw::azure::token_source {
+   public:
+    void get(const std::string&, std::function<void(result<access_token>)> done) override {
+      asked_.set_value(std::move(done));
+    }
+    void refused(const std::string&, const std::string&) override {}
+    std::function<void(result<access_token>)> asked() { return take(asked_.get_future()); }
+
+   private:
+    std::promise<std::function<void(result<access_token>)>> asked_;
+  };
+  server redis;
+  {
+    connection admin{redis.options()};
+    CHECK(admin.text({"ACL", "SETUSER", oid, "on", "~*", "+@all", ">late"}) == "OK");
+  }
+  const access_token late{"late", system_clock::now() + 1h, oid};
+  auto options = redis.options();
+  const auto entra = std::make_shared<slow_entra>();
+  options.tokens = entra;
+  connection c{options};
+  auto waiting = c.send({"ACL", "WHOAMI"});
+  const auto answer = entra->asked();
+  SUBCASE("another thread") {
+    answer(late);
+    CHECK(take(std::move(waiting))->text == oid);
+  }
+  SUBCASE("nobody wants it") {
+    c.stop();
+    CHECK(take(std::move(waiting)).error().code == errc::cancelled);
+    std::thread{[&] { answer(late); }}.join();
+  }
+  SUBCASE("a refusal") {
+    answer(mw::fail(errc::timed_out, "the endpoint does not answer"));
+    CHECK(take(std::move(waiting)).error().code == errc::timed_out);
+  }
+}
+
 TEST_CASE("redis login: a source that fails for a while costs nothing while the token lives") {
   const auto entra = std::make_shared<fake_entra>(2s);
   strict_redis redis{*entra};
