@@ -53,6 +53,8 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
     std::string audience;
     bool granted = false;
     bool asked = false;
+    bool refused = false;
+    link_options::token sent{};
     time expires{};
     std::optional<time> refresh_at;
   };
@@ -96,7 +98,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void authorise();
   void ask_token(size_t grant_index);
   void on_token(size_t grant_index, result<link_options::token> token);
-  void on_grant(size_t grant_index, time expires, result<reply> r);
+  void on_grant(size_t grant_index, result<reply> r);
   void token_trouble(size_t grant_index, failure f);
   void refresh_tokens(time now);
   void attach();

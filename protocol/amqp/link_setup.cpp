@@ -11,6 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_linger = 5s;
+constexpr auto shortest_wait = 250ms;
+constexpr auto longest_retry = 10s;
 constexpr uint16_t amqps_port = 5671;
 
 void put_property(pn_data_t* map, std::string_view key) {
@@ -83,26 +85,32 @@ void receiver_link::impl::ask_token(size_t grant_index) {
 
 void receiver_link::impl::on_token(size_t grant_index, result<link_options::token> token) {
   if (!token) return token_trouble(grant_index, token.error());
-  const auto parts = put_token_request(*token, grants_[grant_index].audience);
-  const time expires = io::clock::now() + std::chrono::duration_cast<io::clock::duration>(
-                                              token->expires - std::chrono::system_clock::now());
+  grant& g = grants_[grant_index];
+  const auto parts = put_token_request(*token, g.audience);
+  g.sent = std::move(*token);
   cbs_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
-             [this, grant_index, expires](result<reply> r) { on_grant(grant_index, expires, std::move(r)); });
+             [this, grant_index](result<reply> r) { on_grant(grant_index, std::move(r)); });
 }
 
-void receiver_link::impl::on_grant(size_t grant_index, time expires, result<reply> r) {
+void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
   if (stage_ == stage::closed) return;
   grant& g = grants_[grant_index];
+  const auto sent = std::exchange(g.sent, {});
   if (!r) return token_trouble(grant_index, r.error());
-  if (r->status / 100 != 2)
-    return token_trouble(grant_index, map_status("token for " + g.audience, r->status, r->error));
+  if (r->status / 100 != 2) {
+    failure f = map_status("token for " + g.audience, r->status, r->error);
+    if (f.code == errc::unauthorized && !std::exchange(g.refused, true) && options_.token_refused) {
+      options_.token_refused(sent);
+      return ask_token(grant_index);
+    }
+    return token_trouble(grant_index, std::move(f));
+  }
   const time now = io::clock::now();
-  const auto left = expires - now;
-  g.asked = false;
+  g.asked = g.refused = false;
   g.granted = true;
-  g.expires = expires;
-  // A signature that is past its end by our clock may be good by the broker's.
-  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left / 2, 250ms) : 1s);
+  g.expires =
+      now + std::chrono::duration_cast<io::clock::duration>(sent.expires - std::chrono::system_clock::now());
+  g.refresh_at = now + std::max<io::clock::duration>((g.expires - now) * 3 / 4, shortest_wait);
   if (stage_ != stage::authorising) return;
   for (const auto& each : grants_)
     if (!each.granted) return;
@@ -112,12 +120,11 @@ void receiver_link::impl::on_grant(size_t grant_index, time expires, result<repl
 void receiver_link::impl::token_trouble(size_t grant_index, failure f) {
   if (stage_ == stage::closed) return;
   if (stage_ != stage::ready) return connection_->end(std::move(f));
-  if (f.code == errc::unauthorized && options_.token_refused) options_.token_refused();
   // The old token is good for a while yet; when it ends at last, the broker detaches the link and says so.
   grant& g = grants_[grant_index];
   const time now = io::clock::now();
-  g.asked = false;
-  g.refresh_at = now + std::clamp<io::clock::duration>((g.expires - now) / 4, 500ms, 10s);
+  g.asked = g.refused = false;
+  g.refresh_at = now + std::clamp<io::clock::duration>((g.expires - now) / 4, shortest_wait, longest_retry);
 }
 
 void receiver_link::impl::refresh_tokens(time now) {

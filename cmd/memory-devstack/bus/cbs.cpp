@@ -79,12 +79,17 @@ std::optional<sas_token> parse_sas(std::string_view token) {
   return t;
 }
 
-/// The end of a live token's grant, and whether its owner may receive.
-result<path_grant> check_jwt(std::string_view token, const token_rules& rules, wall_ms now) {
+/// The end of a live token's grant, and whether its owner may receive. What cannot be verified is good until
+/// the client says that it ends.
+result<path_grant> check_jwt(const request& r, std::string_view token, const token_rules& rules,
+                             wall_ms now) {
   if (rules.jwt_key.empty()) {
     if (!rules.sas_key.empty())
       return fail(errc::unauthorized, "This bus knows shared access signatures only.");
-    return path_grant{std::numeric_limits<wall_ms>::max()};
+    const auto expires = amqp::find_key(r.properties, "expiration");
+    const auto until = expires ? expires->integer() : std::nullopt;
+    if (until && *until <= now) return fail(errc::unauthorized, "ExpiredToken: the token's life is over.");
+    return path_grant{until.value_or(std::numeric_limits<wall_ms>::max())};
   }
   const auto seen = verify_jwt(token, rules.jwt_key, rules.jwt_audience, now / 1000);
   if (!seen) return seen.error();
@@ -113,7 +118,7 @@ response put_token(const request& r, const token_rules& rules, wall_ms now, gran
   if (!name || !name->text() || !type || !token || token->empty())
     return refuse("put-token needs name and type as application properties and the token as body.");
   if (type->text() == "jwt") {
-    const auto grant = check_jwt(*token, rules, now);
+    const auto grant = check_jwt(r, *token, rules, now);
     if (!grant) return refused(grant.error().detail);
     granted[normal_address(*name->text())] = *grant;
     return {};

@@ -63,8 +63,8 @@ class connection {
   void drained(bus_link& link);
   /// Closes the receiver links of `only` (null: of every entity) with an error; returns how many.
   int detach_receivers(const entity* only, const std::string& condition, const std::string& description);
-  /// Closes the links whose token is past its life; returns how many.
-  uint64_t close_expired();
+  /// Closes links whose token's life is over, as the service does.
+  void end_unauthorised_links();
   size_t link_count() const { return links_.size(); }
 
  private:

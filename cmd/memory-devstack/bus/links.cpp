@@ -310,18 +310,18 @@ void connection::on_session_end(pn_session_t* s) {
   ended_sessions_.push_back(s);
 }
 
-uint64_t connection::close_expired() {
+void connection::end_unauthorised_links() {
   std::vector<pn_link_t*> expired;
   for (const auto& l : links_)
     if (l->kind != link_kind::cbs && !may_use(granted_, l->address, bus_.now())) expired.push_back(l->handle);
   for (pn_link_t* l : expired) {
     forget_link(l);
     set_condition(pn_link_condition(l), "amqp:unauthorized-access",
-                  "ExpiredToken: the token of the link is past its life.");
+                  "ExpiredToken: the token's life is over.");
     pn_link_close(l);
   }
+  bus_.counted().links_expired += expired.size();
   if (!expired.empty()) bus_.touch(*this);
-  return expired.size();
 }
 
 int connection::detach_receivers(const entity* only, const std::string& condition,
