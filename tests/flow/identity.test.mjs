@@ -14,7 +14,7 @@ test('tokens that live 5 s: renewed on the live link under a run of messages, no
   await withEntra({ lifeSeconds: 5 }, async (stack, entra) => {
     const chats = [];
     await until('every link has had five tokens', async () => {
-      const more = Array.from({ length: 5 }, (_, i) => conversation(chats.length + i));
+      const more = Array.from({ length: 40 }, (_, i) => conversation(chats.length + i));
       chats.push(...more);
       await stack.publish(more);
       await stack.allStored(more);
@@ -61,7 +61,16 @@ test('a token that the bus refuses is fetched anew once, and then the worker is 
     await stack.start_worker();
     await stack.ready();
     assert.equal(await entra.requests(), 2);
-    assert.match(stack.worker.events('connection-lost')[0].detail, /InvalidAudience/);
+    assert.ok((await stack.busStatus()).tokensRefused > 0);
+  });
+});
+
+test('a certificate for another host: not ready, the bus is named, the token goes to nobody', async () => {
+  await withEntra({ start: WITHOUT_WORKER, certificateHost: 'elsewhere.example' }, async (stack, entra) => {
+    await stack.start_worker();
+    assert.match(await stack.notReady('bus'), /localhost.*certificate/);
+    assert.equal(await entra.requests(), 0);
+    assert.ok(stack.worker.alive, 'it does not crash');
   });
 });
 

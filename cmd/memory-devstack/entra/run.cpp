@@ -8,6 +8,7 @@
 
 #include "cmd/memory-devstack/entra/service.hpp"
 #include "cmd/memory-devstack/stop.hpp"
+#include "cmd/memory-devstack/tls/front.hpp"
 
 namespace mw::devstack {
 namespace {
@@ -34,6 +35,7 @@ the real ones refuse, with their status codes and AADSTS errors.
   --federated-subject S     their subject
   --resource URI            a resource it knows beside Azure's own; may be repeated
   --token-life-s N          how long its tokens live (default 3600)
+  --tls-cert F --tls-key F  PEM files: HTTPS instead of HTTP
 
 Faults: POST /_admin/faults {"clear":bool,"faults":[{"kind":K,"grant":G,"next":N,...}]}; GET shows the counters,
 DELETE removes them. Kinds: error {status}, throttle {retry_after_s}, hang {hang_ms}, bad_json, wrong_audience.
@@ -43,6 +45,8 @@ POST /_admin/settings {"client_secret"?,"token_life_s"?}. Counters: GET /_admin/
 
 struct command_line {
   uint16_t port = 0;
+  std::string tls_cert;
+  std::string tls_key;
   bool help = false;
   entra_options entra;
 };
@@ -64,6 +68,8 @@ bool read_option(std::string_view name, const std::string& value, command_line& 
       {"--jwt-key", &o.entra.jwt_key},
       {"--federated-key", &o.entra.federated_key},
       {"--federated-subject", &o.entra.federated_subject},
+      {"--tls-cert", &o.tls_cert},
+      {"--tls-key", &o.tls_key},
   };
   for (const auto& [known, field] : texts)
     if (name == known) {
@@ -98,7 +104,14 @@ result<command_line> parse(std::span<const std::string> args) {
       return fail(errc::misconfigured,
                   fmt::format("'{}' is no option, or its value makes no sense; see --help", name));
   }
+  if (o.tls_cert.empty() != o.tls_key.empty())
+    return fail(errc::misconfigured, "--tls-cert and --tls-key go together");
   return o;
+}
+
+int unavailable(const failure& why) {
+  fmt::print(stderr, "memory-devstack entra: {}\n", why.detail);
+  return exit_unavailable;
 }
 
 }  // namespace
@@ -119,15 +132,19 @@ int run_entra(std::span<const std::string> args) {
   entra_service service{options->entra, [&gate](std::chrono::milliseconds t) { return gate.wait(t); },
                         [] { return static_cast<int64_t>(std::time(nullptr)); }};
   http::server_options where;
-  where.port = options->port;
+  const bool tls = !options->tls_cert.empty();
+  where.port = tls ? 0 : options->port;
   where.threads = server_threads;
   auto server =
       http::server::start(where, [&service](const http::server_request& r) { return service.handle(r); });
-  if (!server) {
-    fmt::print(stderr, "memory-devstack entra: {}\n", server.error().detail);
-    return exit_unavailable;
+  if (!server) return unavailable(server.error());
+  std::unique_ptr<tls_front> front;
+  if (tls) {
+    auto started = tls_front::start(options->port, (*server)->port(), options->tls_cert, options->tls_key);
+    if (!started) return unavailable(started.error());
+    front = std::move(*started);
   }
-  fmt::print("{{\"listening\":{}}}\n", (*server)->port());
+  fmt::print("{{\"listening\":{}}}\n", tls ? front->port() : (*server)->port());
   std::fflush(stdout);
   int signal = 0;
   sigwait(&signals, &signal);

@@ -3,6 +3,7 @@
 #include "protocol/amqp/codec.hpp"
 #include "protocol/amqp/management.hpp"
 #include "protocol/amqp/request_link.hpp"
+#include "protocol/azure/jwt.hpp"
 
 using namespace mw::amqp;
 
@@ -31,21 +32,20 @@ std::string reply_message(std::string_view correlation, std::string_view status_
 
 TEST_CASE("requests: put-token carries type, audience, expiry and the token itself") {
   const std::chrono::system_clock::time_point expires{std::chrono::seconds{1'700'000'000}};
-  const auto r = put_token_request({"servicebus.windows.net:sastoken", "secret", expires},
-                                   "sb://host/t/Subscriptions/s");
+  const auto r = put_token_request({"jwt", "secret", expires}, "sb://host/t/Subscriptions/s");
   const value properties = only(r.application_properties);
   CHECK(find_key(properties, "operation")->text() == "put-token");
-  CHECK(find_key(properties, "type")->text() == "servicebus.windows.net:sastoken");
+  CHECK(find_key(properties, "type")->text() == "jwt");
   CHECK(find_key(properties, "name")->text() == "sb://host/t/Subscriptions/s");
   CHECK(find_key(properties, "expiration")->integer() == 1'700'000'000'000);
   CHECK(only(r.body).text() == "secret");
 }
 
-TEST_CASE("requests: put-token of a jwt leaves the expiry to the token, our clock may be wrong") {
-  const auto r = put_token_request({"jwt", "secret", {}}, "sb://host/t/Subscriptions/s");
+TEST_CASE("requests: put-token of a jwt tells the end that the token itself names, our clock may be wrong") {
+  const std::string token = "e30." + mw::azure::base64url_encode(R"({"exp":1700003600})") + ".c2ln";
+  const auto r = put_token_request({"jwt", token, {}}, "sb://host/t/Subscriptions/s");
   const value properties = only(r.application_properties);
-  CHECK(find_key(properties, "type")->text() == "jwt");
-  CHECK_FALSE(find_key(properties, "expiration"));
+  CHECK(find_key(properties, "expiration")->integer() == 1'700'003'600'000);
 }
 
 TEST_CASE("requests: renew-lock names the tokens in order, its answer the new ends") {

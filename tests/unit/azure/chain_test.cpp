@@ -9,6 +9,7 @@
 #include "cmd/memory-devstack/jwt/jwt.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "tests/unit/azure/entra_fixture.hpp"
+#include "tests/unit/http/hanging_peer.hpp"
 
 using namespace std::chrono_literals;
 using namespace mw;
@@ -146,6 +147,14 @@ TEST_CASE("environment: short trouble at Entra is ridden out, long trouble is un
   CHECK(busy.retry_after == 17s);
 }
 
+TEST_CASE("environment: an Entra that never answers is given up in finite time") {
+  const http::testing::hanging_peer silent;
+  auto w = worker::with_secret(entra{});
+  w.client.authority_host = "http://127.0.0.1:" + std::to_string(silent.port());
+  w.request_timeout = 50ms;
+  CHECK(w.get_and_fail().code == errc::timed_out);
+}
+
 TEST_CASE("workload identity: the federated token is read anew for each request") {
   entra e{with_federation()};
   const token_file file{"garbage\n"};
@@ -220,6 +229,14 @@ TEST_CASE("chain: where no link applies each says why, and it does not take long
             "workload identity: not set: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE; "));
   CHECK(has(why.detail, "managed identity (IMDS): no metadata service answers at http://127.0.0.1:9; "));
   CHECK(has(why.detail, "Azure CLI: az is not installed here"));
+}
+
+TEST_CASE("chain: a metadata address that swallows what it gets holds nobody up for long") {
+  const only_az none{""};
+  const http::testing::hanging_peer silent;
+  worker w;
+  w.managed.imds_host = "http://127.0.0.1:" + std::to_string(silent.port());
+  CHECK(has(w.get_and_fail().detail, "managed identity (IMDS): no metadata service answers"));
 }
 
 TEST_CASE("chain: the link that worked first is kept, for other scopes too") {

@@ -25,6 +25,7 @@ class entra {
     REQUIRE(started);
     server_ = std::move(*started);
   }
+  uint16_t port() const { return server_->port(); }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
   void faults(const std::string& rules) {
     const auto answer = admin("POST", "/_admin/faults", R"({"clear":true,"faults":[)" + rules + "]}");
@@ -56,6 +57,7 @@ class worker {
  public:
   client_identity client;
   identity_endpoint managed{.imds_host = nobody};
+  std::string ca_file;
   milliseconds request_timeout{5'000};
   milliseconds command_timeout{5'000};
 
@@ -87,7 +89,7 @@ class worker {
  private:
   void start() {
     thread_ = std::make_unique<io::loop_thread>();
-    http_ = std::make_unique<http::client>(thread_->get(), http::client_options{});
+    http_ = std::make_unique<http::client>(thread_->get(), http::client_options{.ca_file = ca_file});
     means m{.loop = thread_->get(), .http = *http_};
     m.retry_unit = milliseconds{1};
     m.request_timeout = request_timeout;

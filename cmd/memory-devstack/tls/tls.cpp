@@ -1,4 +1,4 @@
-#include "cmd/memory-devstack/bus/tls.hpp"
+#include "cmd/memory-devstack/tls/tls.hpp"
 
 #include <openssl/err.h>
 

@@ -1,6 +1,6 @@
-// TLS of the bus's server side on memory buffers: bytes from the socket in, plain bytes out, and back. It
-// sits between the socket and the AMQP engine because the bus must see the plain stream. One context a
-// process, one session a connection; a session that failed stays failed.
+// TLS of the stand-ins' server side on memory buffers: bytes from the socket in, plain bytes out, and back.
+// In the bus it sits between the socket and the AMQP engine, because the bus must see the plain stream. One
+// context a process, one session a connection; a session that failed stays failed.
 #pragma once
 
 #include <openssl/ssl.h>
