@@ -1,5 +1,6 @@
 // Tokens of the two audiences: put, refreshed on the live link, asked again where refused.
 #include "protocol/amqp/link_impl.hpp"
+#include "protocol/base/iso_time.hpp"
 
 namespace mw::amqp {
 namespace {
@@ -52,6 +53,11 @@ void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
       options_.token_refused(sent);
       return ask_token(grant_index);
     }
+    if (f.code == errc::unauthorized)  // which may be what is wrong
+      f.detail +=
+          " (this machine's clock says " +
+          format_iso_time(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())) +
+          ")";
     const auto what = reaction_to(f.code);
     return token_trouble(grant_index, std::move(f), what);
   }
