@@ -26,19 +26,20 @@ std::shared_ptr<azure::identity> make_identity(io::loop& loop, http::client& htt
 }
 
 void sign_in_with(const std::shared_ptr<azure::token_source>& identity, amqp::link_options& o) {
-  o.token_for = [identity](const std::string&, std::function<void(result<amqp::link_options::token>)> done) {
-    identity->get(azure::service_bus_scope, [done = std::move(done)](result<azure::access_token> t) {
+  auto used = std::make_shared<std::string>();  // the loop thread's
+  o.token_for = [identity, used](const std::string&,
+                                 std::function<void(result<amqp::link_options::token>)> done) {
+    identity->get(azure::service_bus_scope, [used, done = std::move(done)](result<azure::access_token> t) {
       if (!t) {
         failure why = t.error();
         why.from = dependency::bus;
         return done(std::move(why));
       }
+      *used = t->value;
       done(amqp::link_options::token{"jwt", std::move(t->value), t->expires});
     });
   };
-  o.token_refused = [identity](const amqp::link_options::token& t) {
-    identity->refused(azure::service_bus_scope, t.value);
-  };
+  o.token_refused = [identity, used] { identity->refused(azure::service_bus_scope, *used); };
 }
 
 }  // namespace mw

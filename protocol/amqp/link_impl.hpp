@@ -64,7 +64,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
     bool refused = false;  ///< 401, and asked for another token since
     std::optional<time> refresh_at;
     time expires{};
-    link_options::token sent;
+    time sent_expires{};  ///< of the token whose answer is awaited
   };
   /// Kept for every unsettled delivery: it must stay small.
   struct held {
@@ -175,7 +175,6 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   bool receiver_open_ = false;
   bool was_ready_ = false;
   std::vector<grant> grants_;
-  link_options::token granted_token_;  ///< the last one the broker took
   std::optional<failure> end_reason_;
   std::optional<time> phase_deadline_;  ///< of the stages before ready, and of `ending`
   std::optional<time> repair_at_;       ///< of `away`

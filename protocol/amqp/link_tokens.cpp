@@ -1,5 +1,6 @@
 // Tokens of the two audiences: put, refreshed on the live link, asked again where refused.
 #include "protocol/amqp/link_impl.hpp"
+#include "protocol/base/iso_time.hpp"
 
 namespace mw::amqp {
 namespace {
@@ -36,7 +37,8 @@ void receiver_link::impl::on_token(size_t grant_index, result<link_options::toke
     return proceed();
   }
   const auto parts = put_token_request(*token, g.audience);
-  g.sent = std::move(*token);
+  g.sent_expires = io::clock::now() + std::chrono::duration_cast<io::clock::duration>(
+                                          token->expires - std::chrono::system_clock::now());
   cbs_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
              [this, grant_index](result<reply> r) { on_grant(grant_index, std::move(r)); });
 }
@@ -44,26 +46,29 @@ void receiver_link::impl::on_token(size_t grant_index, result<link_options::toke
 void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
   if (stage_ == stage::closed) return;
   grant& g = grants_[grant_index];
-  const auto sent = std::exchange(g.sent, {});
+  const time expires = std::exchange(g.sent_expires, {});
   if (!r) return token_trouble(grant_index, r.error(), reaction_to(r.error().code));
   if (r->status / 100 != 2) {
     failure f = map_status("token for " + g.audience, r->status, r->error);
-    if (f.code == errc::unauthorized && !std::exchange(g.refused, true) && options_.token_refused) {
-      options_.token_refused(sent);
+    if (f.code == errc::unauthorized && options_.token_refused && !std::exchange(g.refused, true)) {
+      options_.token_refused();
       return ask_token(grant_index);
     }
+    if (f.code == errc::unauthorized)  // which may be what is wrong
+      f.detail +=
+          " (this machine's clock says " +
+          format_iso_time(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())) +
+          ")";
     const auto what = reaction_to(f.code);
     return token_trouble(grant_index, std::move(f), what);
   }
   const time now = io::clock::now();
-  const auto left =
-      std::chrono::duration_cast<io::clock::duration>(sent.expires - std::chrono::system_clock::now());
   g.asked = g.refused = false;
   g.granted = true;
-  g.expires = now + left;
-  granted_token_ = sent;
+  g.expires = expires;
   // A signature that is past its end by our clock may be good by the broker's.
-  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left * 3 / 4, shortest_wait) : 1s);
+  const auto left = expires - now;
+  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left / 2, shortest_wait) : 1s);
   proceed();
 }
 

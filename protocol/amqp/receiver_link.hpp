@@ -40,9 +40,9 @@ struct link_options {
     std::chrono::system_clock::time_point expires;
   };
   std::function<void(const std::string& audience, std::function<void(result<token>)>)> token_for;
-  /// The broker refused this token, at put-token (401; `token_for` is asked once more right after) or when it
-  /// ended the connection as unauthorised. On the loop thread; may be empty.
-  std::function<void(const token&)> token_refused;
+  /// The broker refused us as unauthorised (put-token, attach, or the end of the link); on the loop thread.
+  /// `token_for` is asked once more right after. May be empty.
+  std::function<void()> token_refused;
   std::string container_id;
   std::chrono::milliseconds lock_duration{
       60'000};  ///< configured; the header's locked-until only when plausible

@@ -47,6 +47,21 @@ TEST_CASE("receiver link: a refused token ends it as unauthorized") {
   CHECK(c.start_and_fail().code == errc::unauthorized);
 }
 
+TEST_CASE("receiver link: a clock an hour late makes tokens that have expired; the reason shows the clock") {
+  dev_bus bus;
+  auto options = options_for(bus);
+  options.token_for = [](const std::string& audience, const auto& done) {
+    const auto expires = std::chrono::system_clock::now() - 10min;
+    done(link_options::token{"servicebus.windows.net:sastoken",
+                             mw::azure::make_sas_token(audience, "listen", key, expires), expires});
+  };
+  client c{options};
+  const auto f = c.start_and_fail();
+  CHECK(f.code == errc::unauthorized);
+  CHECK(f.detail.find("ExpiredToken") != std::string::npos);
+  CHECK(f.detail.find("this machine's clock says 20") != std::string::npos);
+}
+
 TEST_CASE("receiver link: a wrong key ends it as unauthorized, and the reason does not show the token") {
   mw::devstack::bus_options o;
   o.tokens.sas_key = "another-key";

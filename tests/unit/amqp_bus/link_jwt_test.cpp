@@ -32,7 +32,7 @@ struct source {
           R"({"aud":"https://servicebus.azure.net","oid":"me","exp":)" + std::to_string(end + 1) + "}";
       done(link_options::token{"jwt", mw::devstack::sign_jwt(payload, "shared"), now + told_life});
     };
-    o.token_refused = [this](const link_options::token&) { ++refused; };
+    o.token_refused = [this] { ++refused; };
     return o;
   }
 };

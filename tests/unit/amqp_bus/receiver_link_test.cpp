@@ -103,11 +103,11 @@ TEST_CASE("receiver link: settling twice, or what is not held, is refused in wor
 
 TEST_CASE("receiver link: locks are renewed for as long as the message is held") {
   mw::devstack::bus_options o;
-  o.settings.lock_ms = 400;
+  o.settings.lock_ms = 1500;
   dev_bus bus{o};
   bus.publish(20);
   auto options = options_for(bus);
-  options.lock_duration = 400ms;
+  options.lock_duration = 1500ms;
   client c{options};
   c.become_ready(20);
   c.wait([&] { return c.deliveries().size() == 20; });

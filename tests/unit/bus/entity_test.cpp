@@ -211,3 +211,29 @@ TEST_CASE("entity: a hundred thousand locks expire in order of time without one 
   CHECK(s.live.locked_count() == 0);
   CHECK(s.live.ready_count() == count);
 }
+
+TEST_CASE("entity: locks can be made to end before their time, the first ones first, and that counts") {
+  one_subscription s;
+  for (const char* id : {"a", "b", "c"}) s.live.enqueue(make_content(id), s.now);
+  for (int i = 0; i < 3; ++i) REQUIRE(s.take() != nullptr);
+  CHECK(s.live.lose_locks(2) == 2);
+  CHECK(s.live.locked_count() == 1);
+  CHECK(s.live.lock_held(s.last_token(), s.now));
+  const auto* again = s.take();
+  REQUIRE(again != nullptr);
+  CHECK(message_id_of(*again->second.what) == "a");
+  CHECK(again->second.delivery_count == 1);
+  CHECK(s.live.lose_locks(10) == 2);
+}
+
+TEST_CASE("entity: giving back costs nothing, or a delivery count where that is set") {
+  one_subscription s;
+  s.live.enqueue(make_content("a"), s.now);
+  REQUIRE(s.take() != nullptr);
+  CHECK(s.live.release(s.last_token(), s.now));
+  CHECK(s.take()->second.delivery_count == 0);
+  s.settings.released_counts = true;
+  CHECK(s.live.release(s.last_token(), s.now));
+  CHECK(s.take()->second.delivery_count == 1);
+  CHECK(s.live.totals().released == 2);
+}

@@ -15,6 +15,18 @@ using mw::amqp::section_code;
 
 namespace {
 
+response put_jwt(wall_ms expiration, wall_ms now, granted_paths& granted) {
+  std::string bytes;
+  encoder e{bytes};
+  e.begin_section(section_code::application_properties).begin_map();
+  e.string("operation").string("put-token").string("type").string("jwt").string("name").string("t");
+  e.string("expiration").timestamp(expiration).end();
+  e.begin_section(section_code::amqp_value).string("opaque");
+  const auto r = parse_request(bytes);
+  REQUIRE(r);
+  return put_token(*r, "", now, granted);
+}
+
 /// put-token of the reference's check vector.
 constexpr const char* resource = "sb://localhost:5673/memories/Subscriptions/worker";
 constexpr const char* vector_token =
@@ -216,4 +228,12 @@ TEST_CASE("management: peek shows messages in every state and locks none; unknow
   CHECK(f.live.locked_count() == 1);
   CHECK(f.ask("com.microsoft:unheard-of", [](encoder&) {}).status == 501);
   CHECK(f.ask("com.microsoft:renew-lock", [](encoder&) {}).status == 400);
+}
+
+TEST_CASE("put-token: a jwt is good until the client says that it ends") {
+  granted_paths granted;
+  CHECK(put_jwt(5'000, 1'000, granted).status == 200);
+  CHECK(may_use(granted, "t", 4'999));
+  CHECK_FALSE(may_use(granted, "t", 5'000));
+  CHECK(put_jwt(5'000, 5'000, granted).status == 401);
 }
