@@ -2,6 +2,7 @@
 
 #include "protocol/amqp/codec.hpp"
 #include "protocol/amqp/delivery_decode.hpp"
+#include "protocol/azure/jwt.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw::amqp {
@@ -21,15 +22,16 @@ std::string properties(std::string_view operation, std::string_view link) {
 
 request_parts put_token_request(const link_options::token& token, std::string_view audience) {
   request_parts r;
-  const auto expires =
+  auto expires =
       std::chrono::duration_cast<std::chrono::milliseconds>(token.expires.time_since_epoch()).count();
+  // A jwt says by its issuer's clock when it ends; ours may be wrong.
+  if (const auto end = azure::jwt_number(token.value, "exp"); end && token.type == "jwt")
+    expires = *end * 1000;
   encoder e{r.application_properties};
   e.begin_map().string("operation").string("put-token");
   e.string("type").string(token.type);
   e.string("name").string(audience);
-  // A jwt says itself when it ends; our own wall clock may be wrong.
-  if (token.type != "jwt") e.string("expiration").timestamp(expires);
-  e.end();
+  e.string("expiration").timestamp(expires).end();
   encoder{r.body}.string(token.value);
   return r;
 }

@@ -172,7 +172,7 @@ void broker::tick() {
     const auto now_ms = duration_cast<milliseconds>(loop_.now().time_since_epoch()).count();
     for (auto& [key, c] : connections_) {
       c->tick(now_ms);
-      c->end_unauthorised_links();
+      counted_.links_expired += c->close_expired();
     }
   });
   tick_timer_ = loop_.after(tick_interval, [this] { tick(); });

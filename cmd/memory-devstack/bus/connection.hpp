@@ -13,7 +13,7 @@
 
 #include "cmd/memory-devstack/bus/frames.hpp"
 #include "cmd/memory-devstack/bus/requests.hpp"
-#include "cmd/memory-devstack/bus/tls.hpp"
+#include "cmd/memory-devstack/tls/tls.hpp"
 
 namespace mw::devstack {
 

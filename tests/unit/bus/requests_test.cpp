@@ -24,7 +24,7 @@ response put_jwt(wall_ms expiration, wall_ms now, granted_paths& granted) {
   e.begin_section(section_code::amqp_value).string("opaque");
   const auto r = parse_request(bytes);
   REQUIRE(r);
-  return put_token(*r, "", now, granted);
+  return put_token(*r, {}, now, granted);
 }
 
 /// put-token of the reference's check vector.
