@@ -45,7 +45,7 @@ test('a wrong secret: not ready because of the bus, one clear line a try, slow r
     const tries = await entra.requests();
     assert.ok(tries <= 6, `${tries} requests`);
     assert.ok(lines.length <= tries + 1, `${lines.length} lines for ${tries} tries`);
-    for (const line of lines) assert.equal(JSON.parse(line).event, 'connection-lost');
+    for (const line of lines) assert.equal(JSON.parse(line).event, 'connection-refused');
     assert.ok(stack.worker.alive, 'it does not crash');
     assert.equal((await stack.subscription()).totals.delivered, 0);
     assert.doesNotMatch(stack.worker.log, new RegExp(wrong));
