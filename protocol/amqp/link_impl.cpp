@@ -164,7 +164,6 @@ void receiver_link::impl::report_settled(int64_t sequence_number, status s) {
 void receiver_link::impl::on_ended(failure f) {
   if (end_reason_) f = *end_reason_;
   stage_ = stage::closed;
-  if (f.code == errc::unauthorized && options_.token_refused) options_.token_refused();
   if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
   const failure unanswered = fail(dependency::bus, errc::connection_lost,
                                   "the connection ended before the broker answered: " + f.detail);

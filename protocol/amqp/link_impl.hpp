@@ -64,7 +64,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
     bool refused = false;  ///< 401, and asked for another token since
     std::optional<time> refresh_at;
     time expires{};
-    time sent_expires{};  ///< of the token whose answer is awaited
+    link_options::token sent;
   };
   /// Kept for every unsettled delivery: it must stay small.
   struct held {

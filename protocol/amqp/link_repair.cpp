@@ -54,10 +54,8 @@ void receiver_link::impl::interrupted(failure f, reaction r) {
   const time now = io::clock::now();
   if (stage_ == stage::ready && now - ready_since_ >= stable) repairs_ = 0;
   const bool unauthorised = f.code == errc::unauthorized;
-  if (unauthorised) {
-    if (options_.token_refused) options_.token_refused();
+  if (unauthorised)
     for (auto& g : grants_) g.granted = g.asked = false;
-  }
   // An expired token shows so as well: a fresh one is tried at once, the pauses come after that.
   const reaction how = unauthorised && repairs_ == 0 ? reaction::reattach : r;
   const double jitter = std::uniform_real_distribution<double>{0, 1}(random_);

@@ -37,8 +37,7 @@ void receiver_link::impl::on_token(size_t grant_index, result<link_options::toke
     return proceed();
   }
   const auto parts = put_token_request(*token, g.audience);
-  g.sent_expires = io::clock::now() + std::chrono::duration_cast<io::clock::duration>(
-                                          token->expires - std::chrono::system_clock::now());
+  g.sent = std::move(*token);
   cbs_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
              [this, grant_index](result<reply> r) { on_grant(grant_index, std::move(r)); });
 }
@@ -46,12 +45,12 @@ void receiver_link::impl::on_token(size_t grant_index, result<link_options::toke
 void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
   if (stage_ == stage::closed) return;
   grant& g = grants_[grant_index];
-  const time expires = std::exchange(g.sent_expires, {});
+  const auto sent = std::exchange(g.sent, {});
   if (!r) return token_trouble(grant_index, r.error(), reaction_to(r.error().code));
   if (r->status / 100 != 2) {
     failure f = map_status("token for " + g.audience, r->status, r->error);
-    if (f.code == errc::unauthorized && options_.token_refused && !std::exchange(g.refused, true)) {
-      options_.token_refused();
+    if (f.code == errc::unauthorized && !std::exchange(g.refused, true) && options_.token_refused) {
+      options_.token_refused(sent);
       return ask_token(grant_index);
     }
     if (f.code == errc::unauthorized)  // which may be what is wrong
@@ -65,10 +64,9 @@ void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
   const time now = io::clock::now();
   g.asked = g.refused = false;
   g.granted = true;
-  g.expires = expires;
-  // A signature that is past its end by our clock may be good by the broker's.
-  const auto left = expires - now;
-  g.refresh_at = now + (left > 0s ? std::max<io::clock::duration>(left / 2, shortest_wait) : 1s);
+  g.expires =
+      now + std::chrono::duration_cast<io::clock::duration>(sent.expires - std::chrono::system_clock::now());
+  g.refresh_at = now + std::max<io::clock::duration>((g.expires - now) * 3 / 4, shortest_wait);
   proceed();
 }
 

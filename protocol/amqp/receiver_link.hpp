@@ -32,7 +32,7 @@ struct link_options {
   std::string ca_file;  ///< empty: the system's
   std::string entity;   ///< topic/Subscriptions/name
   /// Makes the CBS token for an audience (the entity, and its $management node); called on the loop thread,
-  /// again when half of the token's life is over. Type is `servicebus.windows.net:sastoken` or
+  /// again when three quarters of the token's life are over. Type is `servicebus.windows.net:sastoken` or
   /// `jwt`. May call back later.
   struct token {
     std::string type;
@@ -40,9 +40,8 @@ struct link_options {
     std::chrono::system_clock::time_point expires;
   };
   std::function<void(const std::string& audience, std::function<void(result<token>)>)> token_for;
-  /// The broker refused us as unauthorised (put-token, attach, or the end of the link); on the loop thread.
-  /// `token_for` is asked once more right after. May be empty.
-  std::function<void()> token_refused;
+  /// The broker refused this token (401); `token_for` is asked once more right after. May be empty.
+  std::function<void(const token&)> token_refused;
   std::string container_id;
   std::chrono::milliseconds lock_duration{
       60'000};  ///< configured; the header's locked-until only when plausible

@@ -35,7 +35,7 @@ struct token_source {
       const auto expires = std::chrono::system_clock::now() + life;
       done(link_options::token{"jwt", "token of " + audience, expires});
     };
-    o.token_refused = [this] { ++told_refused; };
+    o.token_refused = [this](const link_options::token&) { ++told_refused; };
   }
 };
 
