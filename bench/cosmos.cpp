@@ -111,7 +111,7 @@ void measure(const scenario& s, size_t users, json_writer& out) {
       const auto c = commit_of(user, round, s, random);
       wait_for<memory::context>([&](auto done) { (*store)->read(c.user_id, c.session_id, std::move(done)); });
       const auto reply =
-          wait_for<memory::commit_reply>([&](auto done) { (*store)->write(c, std::move(done)); });
+          wait_for<memory::commit_reply>([&](auto done) { (*store)->write(c, {}, std::move(done)); });
       if (reply.outcome != memory::commit_outcome::stored) give_up("a commit was not stored");
     }
   const double events = static_cast<double>(users) * rounds;

@@ -153,7 +153,7 @@ result<std::string> cosmos_store::read_context(std::string_view user_id, std::st
 }
 
 result<memory::commit_reply> cosmos_store::write(const memory::commit& c, wall_time) {
-  return wait_for<memory::commit_reply>([&](auto done) { documents_->write(c, std::move(done)); });
+  return wait_for<memory::commit_reply>([&](auto done) { documents_->write(c, {}, std::move(done)); });
 }
 
 result<std::optional<memory::profile>> cosmos_store::read_profile(std::string_view user_id) {

@@ -179,7 +179,8 @@ void document_store::read(const std::string& user_id, const std::string& session
        });
 }
 
-void document_store::write(const memory::commit& c, std::function<void(result<memory::commit_reply>)> done) {
+void document_store::write(const memory::commit& c, std::string,
+                           std::function<void(result<memory::commit_reply>)> done) {
   run_commit(core_, c, std::move(done));
 }
 

@@ -75,7 +75,9 @@ class document_store : public memory::store {
 
   void read(const std::string& user_id, const std::string& session_id,
             std::function<void(result<memory::context>)> done) override;
-  void write(const memory::commit& c, std::function<void(result<memory::commit_reply>)> done) override;
+  /// `as_json` is of no use here: documents are written, not the commit.
+  void write(const memory::commit& c, std::string as_json,
+             std::function<void(result<memory::commit_reply>)> done) override;
   /// Looks at both containers: are they there, are they partitioned by /userId, are we let in?
   void probe(std::function<void(status)> done) override;
 

@@ -60,7 +60,7 @@ result<memory::context> world::read(const std::string& user, const std::string& 
   return wait_for<memory::context>([&](auto done) { store_->read(user, session, std::move(done)); });
 }
 result<memory::commit_reply> world::write(const memory::commit& c) {
-  return wait_for<memory::commit_reply>([&](auto done) { store_->write(c, std::move(done)); });
+  return wait_for<memory::commit_reply>([&](auto done) { store_->write(c, {}, std::move(done)); });
 }
 status world::probe() {
   return wait_for<ok_t>([&](auto done) { store_->probe(std::move(done)); });
