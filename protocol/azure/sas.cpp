@@ -125,8 +125,9 @@ std::string percent_encode(std::string_view text) {
 std::string make_sas_token(std::string_view audience, std::string_view key_name, std::string_view key,
                            std::chrono::system_clock::time_point expires) {
   const std::string resource = percent_encode(audience);
+  // Rounded up: the signature must not end before the caller thinks it does.
   const std::string end =
-      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expires.time_since_epoch()).count());
+      std::to_string(std::chrono::ceil<std::chrono::seconds>(expires.time_since_epoch()).count());
   const std::string to_sign = resource + "\n" + end;
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
   unsigned int mac_size = 0;

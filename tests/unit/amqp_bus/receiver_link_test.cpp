@@ -206,7 +206,7 @@ TEST_CASE("receiver link: a token is renewed on the live connection before it en
   std::atomic<int> asked{0};
   options.token_for = [&asked](const std::string& audience, const auto& done) {
     ++asked;
-    const auto expires = std::chrono::system_clock::now() + 1400ms;
+    const auto expires = std::chrono::system_clock::now() + 2400ms;
     done(link_options::token{"servicebus.windows.net:sastoken",
                              mw::azure::make_sas_token(audience, "listen", key, expires), expires});
   };
