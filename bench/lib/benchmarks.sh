@@ -44,6 +44,7 @@ worker_spans() {
 bench_pipeline() {
   local options=(--dispatcher.quiet=0s "--dispatcher.max-jobs=$jobs") answer=answer sample first=() spans='{}'
   [ "$calls" = 1 ] || answer=invalid-answer
+  ! $tls || make_certificate
   start_redis
   start_bus
   start_nginx "$answer"
@@ -62,8 +63,10 @@ bench_pipeline() {
     first+=("$(first_settle "${worker_command[@]}")")
   done
   figures=$(flow_figures "$sample" "$(median "${first[@]}")" | jq --argjson spans "$spans" '. + $spans')
-  parameters=$(jq -n --argjson events "$events" --argjson jobs "$jobs" --argjson calls "$calls" --argjson trace "$trace" \
-    '{events: $events, jobs: $jobs, calls: $calls, writes: 1} + if $trace then {trace: true} else {} end')
+  parameters=$(jq -n --argjson events "$events" --argjson jobs "$jobs" --argjson calls "$calls" --argjson writes "$writes" \
+    --argjson trace "$trace" --argjson tls "$tls" \
+    '{events: $events, jobs: $jobs, calls: $calls, writes: $writes}
+      + if $trace then {trace: true} else {} end + if $tls then {tls: true} else {} end')
 }
 
 bench_floor() {

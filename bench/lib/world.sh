@@ -33,9 +33,23 @@ machine() {
 }
 load_at_start=$(cut -d ' ' -f 1 /proc/loadavg)
 
+# One for all servers, and its own authority.
+make_certificate() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout "$data/key.pem" -out "$data/cert.pem" 2>"$data/logs/openssl.log"
+}
+
 start_redis() {
+  local options=()
   redis_port=$(free_port)
-  start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$data/redis" --save '' --appendonly no --daemonize no
+  redis_worker_port=$redis_port
+  if $tls; then
+    redis_worker_port=$(free_port)
+    options=(--tls-port "$redis_worker_port" --tls-cert-file "$data/cert.pem" --tls-key-file "$data/key.pem"
+      --tls-ca-cert-file "$data/cert.pem" --tls-auth-clients no)
+  fi
+  start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$data/redis" --save '' --appendonly no --daemonize no \
+    "${options[@]}"
   wait_for redis 20 redis-cli -h 127.0.0.1 -p "$redis_port" PING
 }
 
@@ -46,8 +60,10 @@ load_conversations() { # COUNT
 
 # Each start is a new bus, with its counters at nothing; `bus` is its name among the children.
 start_bus() {
+  local options=()
+  ! $tls || options=(--tls-cert "$data/cert.pem" --tls-key "$data/key.pem")
   bus=bus-$((++buses))
-  start "$bus" "$bin/memory-devstack" bus --port 0 --admin-port 0 --lock-duration 60s
+  start "$bus" "$bin/memory-devstack" bus --port 0 --admin-port 0 --lock-duration 60s "${options[@]}"
   bus_port=$(port_of "$bus")
   bus_admin=$(jq -r 'select(.admin) | .admin' "$data/logs/$bus.out" | head -n 1)
 }
@@ -74,6 +90,8 @@ nginx_text() { # KIND: a body, quoted for nginx
 }
 
 start_nginx() { # KIND of the LLM's answer
+  local ssl=''
+  ! $tls || ssl=" ssl; ssl_certificate $data/cert.pem; ssl_certificate_key $data/key.pem"
   http_port=$(free_port)
   stub_port=$(free_port)
   cat >"$data/nginx.conf" <<TEXT
@@ -93,9 +111,14 @@ http {
   uwsgi_temp_path $data/nginx-uwsgi;
   scgi_temp_path $data/nginx-scgi;
   server {
-    listen 127.0.0.1:$http_port backlog=1024;
+    listen 127.0.0.1:$http_port backlog=1024$ssl;
     location = /v1/chat/completions { return 200 $(nginx_text "$1"); }
     location = /internal/context { return 200 $(nginx_text context); }
+    location /dbs/ {
+      add_header etag '"1"' always;
+      if (\$request_method = GET) { return 404 '{"code":"NotFound"}'; }
+      return 201 '{}';
+    }
     location = /v1/traces { return 200 '{}'; }
     location = /internal/commit { return 200 $(nginx_text reply); }
   }
@@ -112,13 +135,21 @@ TEXT
 # Sets `worker_command`. Only what is given here configures the worker. Traces: a queue that holds what a burst makes,
 # so that the figure is of spans that were sent.
 compose_worker() { # OPTION...
-  local tracing=()
-  ! $trace || tracing=(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$http_port" OTEL_BSP_MAX_QUEUE_SIZE=200000)
+  local more=() bus_end=';UseDevelopmentEmulator=true;' scheme=http host=127.0.0.1
+  if $tls; then
+    bus_end=';' scheme=https host=localhost
+    set -- "$@" --receiver.ca-file="$data/cert.pem" --session_loader.ca-file="$data/cert.pem" --process.ca-file="$data/cert.pem"
+  fi
+  ! $trace || more+=(OTEL_EXPORTER_OTLP_ENDPOINT="$scheme://$host:$http_port" OTEL_BSP_MAX_QUEUE_SIZE=200000)
+  if [ "$writes" = 2 ]; then
+    more+=(COSMOS_ENDPOINT="$scheme://$host:$http_port/" COSMOS_KEY=YmVuY2g=)
+  else
+    more+=(MEMORY_API_ENDPOINT="$scheme://$host:$http_port")
+  fi
   worker_command=(env -i PATH="$PATH" HOME="$data/worker"
-    SERVICEBUS_CONNECTION_STRING="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=dev;SharedAccessKey=dev;UseDevelopmentEmulator=true;"
-    REDIS_HOST=127.0.0.1 REDIS_PORT="$redis_port" REDIS_SSL=false
-    AZURE_AI_CHAT_ENDPOINT="http://127.0.0.1:$http_port/v1" AZURE_AI_CHAT_KEY=bench
-    MEMORY_API_ENDPOINT="http://127.0.0.1:$http_port" "${tracing[@]}"
+    SERVICEBUS_CONNECTION_STRING="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=dev;SharedAccessKey=dev$bus_end"
+    REDIS_HOST=$host REDIS_PORT="$redis_worker_port" REDIS_SSL=$tls REDIS_PASSWORD=
+    AZURE_AI_CHAT_ENDPOINT="$scheme://$host:$http_port/v1" AZURE_AI_CHAT_KEY=bench "${more[@]}"
     sh -c 'cd "$1" && shift && exec "$@"' sh "$data/worker"
     "$bin/memory-worker" run --admin.port=0 --supervisor.drain-limit=1s "$@")
 }
