@@ -48,8 +48,9 @@ build_image() { # NAME [ARGUMENT...]
   if [ -n "$binaries" ]; then
     more=(--build-context build=docker-image://localhost/built)
   else
-    mkdir -p "${CCACHE_DIR:-$HOME/.cache/ccache}"
-    more=(--volume "${CCACHE_DIR:-$HOME/.cache/ccache}:/root/.cache/ccache")
+    local cache=${CCACHE_DIR:-$HOME/.cache/ccache}
+    mkdir -p "$cache"
+    more=(--volume "$cache:$(getent passwd 0 | cut -d: -f6)/.cache/ccache")
   fi
   storage bud --pull-never --isolation chroot --network host --format docker --layers "${more[@]}" "$@" \
     -t "$name" "$root" >"$work/build-$name.log" 2>&1 || { tail -n 20 "$work/build-$name.log" && return 1; }

@@ -65,6 +65,20 @@ test('a connection string that is none is refused without being printed', async 
     });
 });
 
+test('the health command fails where no worker answers, and passes where one lives', async () => {
+  await withStack({ start: ['redis', 'bus', 'llm', 'api', 'worker'] }, async (stack) => {
+    const port = new URL(stack.workerUrl).port;
+    const health = new Program('health', { dir: stack.dir, env: environment() });
+    const ask = async (where) => {
+      health.spawn([`${process.env.MW_BIN}/memory-worker`, 'health', `--admin.port=${where}`]);
+      return (await health.end()).code;
+    };
+    assert.equal(await ask(port), 0);
+    assert.equal(await ask(await freePort()), 1);
+    assert.match(health.log, /health\/live/);
+  });
+});
+
 const OBSERVE_MS = 2000;
 
 /** The worker stays, says what is wrong, is quiet about it, and has touched no message. */
