@@ -2,6 +2,7 @@
 
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
+#include "actors/tell.hpp"
 #include "actors/tracing.hpp"
 #include "protocol/analysis/commit_building.hpp"
 #include "protocol/memory_api/commit_json.hpp"
@@ -22,10 +23,6 @@ void add(memory::usage& sum, const memory::usage& more) {
   sum.completion_tokens += more.completion_tokens;
   sum.cached_tokens += more.cached_tokens;
   sum.reasoning_tokens += more.reasoning_tokens;
-}
-
-llm::analysis_input input_of(const analysis::loaded_conversation& c) {
-  return {c.user_id, c.session_id, c.title, c.profile, c.previous_summary, c.messages};
 }
 
 }  // namespace
@@ -113,23 +110,14 @@ void llm_analyzer_state::pump() {
 
 void llm_analyzer_state::start(loaded_job j) {
   if (!j.saved_answer.empty() && hand_on_saved(j)) return;
-  if (!budget_left()) {
-    active a;
-    a.spec = j.spec;
-    a.whole = std::move(j.conversation);
-    a.calls_used = j.spec.calls_used;
-    a.since = self_->clock().now();
-    --credit_;
-    hand_on(a, analysis::commit_of_defaults(a.whole, "budget", a.used, ""));
-    return;
-  }
   --credit_;
   active a;
   a.spec = j.spec;
-  a.whole = std::move(j.conversation);
+  a.whole = std::make_shared<analysis::loaded_conversation>(std::move(j.conversation));
   a.limits.max_output_tokens = services_->settings.llm_analyzer.max_output_tokens;
   a.calls_used = j.spec.calls_used;
   a.since = self_->clock().now();
+  if (!budget_left()) return hand_on(a, analysis::commit_of_defaults(a.part(), "budget", a.used, ""));
   call(active_.insert_or_assign(j.spec.id, std::move(a)).first->second);
 }
 
@@ -158,8 +146,7 @@ void llm_analyzer_state::call(active& a) {
   a.question = question_of(a.part(), a.limits);
   const caf::actor_addr weak = self_->address();
   const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
-    if (const auto me = caf::actor_cast<analyzer_actor>(weak))
-      caf::anon_send(me, llm_answered{id, attempt, std::move(answer)});
+    mw::tell<analyzer_actor>(weak, llm_answered{id, attempt, std::move(answer)});
   };
   const uint64_t id = a.spec.id;
   const uint64_t question = a.question;
@@ -168,10 +155,9 @@ void llm_analyzer_state::call(active& a) {
   if (!a.reused) ++a.calls_used;
   if (known != call_book::found::nothing) return;
   services_->calls.began(id, question, deliver);
-  services_->outside.analyse(
-      input_of(a.part()), a.limits, [services = services_, id, question](llm::answer answer) {
-        services->calls.answered(id, question, std::make_shared<llm::answer>(std::move(answer)));
-      });
+  services_->outside.analyse(a.asked(), a.limits, [services = services_, id, question](llm::answer answer) {
+    services->calls.answered(id, question, std::make_shared<llm::answer>(std::move(answer)));
+  });
 }
 
 void llm_analyzer_state::note_load(const llm::answer& answer) {
@@ -204,7 +190,8 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   ++a.used.calls;
   if (!answer.model.empty()) a.model = answer.model;
   if (answer.outcome) {
-    hand_on(a, analysis::commit_of(a.part(), *answer.outcome, a.used, a.model));
+    // Nobody reads what was asked any more: the call has ended, and with this its job is done here.
+    hand_on(a, analysis::commit_of(std::move(*a.asked()), *answer.outcome, a.used, a.model));
   } else {
     mend(a, answer);
   }
@@ -235,7 +222,8 @@ void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
       a.limits.max_output_tokens = std::min(largest_output, a.limits.max_output_tokens * 3);
       return call(a);
     case action::shorten:
-      a.shortened = analysis::first_messages(a.part(), a.part().messages.size() / 2);
+      a.shortened = std::make_shared<analysis::loaded_conversation>(
+          analysis::first_messages(a.part(), a.part().messages.size() / 2));
       a.repaired = false;
       a.purpose = "split";
       a.limits.repair_answer.clear();

@@ -24,10 +24,13 @@ class llm_analyzer_state {
   struct active {
     flow::job_spec spec;
     bool reused = false;  ///< the answer was kept from an earlier attempt: paid and counted
-    analysis::loaded_conversation whole;
-    std::optional<analysis::loaded_conversation> shortened;
+    std::shared_ptr<analysis::loaded_conversation> whole;
+    std::shared_ptr<analysis::loaded_conversation> shortened;  ///< or null
     /// What the present call is about.
-    const analysis::loaded_conversation& part() const { return shortened ? *shortened : whole; }
+    const std::shared_ptr<analysis::loaded_conversation>& asked() const {
+      return shortened ? shortened : whole;
+    }
+    const analysis::loaded_conversation& part() const { return *asked(); }
     llm::call_limits limits;
     bool repaired = false;
     bool enlarged = false;

@@ -3,6 +3,7 @@
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/session_loader.hpp"
+#include "actors/tell.hpp"
 #include "actors/tracing.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
@@ -57,25 +58,23 @@ void memory_writer_state::take_job(analysed_job& j) {
   if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
     self_->send(dispatcher, entered{id, attempt, flow::stage::commit});
   auto& w =
-      writing_.insert_or_assign(id, writing{std::move(j), false, {}, self_->clock().now()}).first->second;
+      writing_.insert_or_assign(id, writing{std::move(j), {}, false, {}, self_->clock().now()}).first->second;
   const auto redis = services_->session.get();
   if (w.job.was_saved || !redis || !services_->settings.session_loader.own_keys) return write(id);
   const caf::actor_addr weak = self_->address();
+  w.as_json = memory_api::write_commit(w.job.commit);
   // Saved or not: without it a crash before the commit costs one more LLM call, nothing else.
-  redis->save_answer(answer_key(w.job.commit.user_id, w.job.commit.session_id),
-                     memory_api::write_commit(w.job.commit), [weak, id, attempt](status) {
-                       if (const auto me = caf::actor_cast<writer_actor>(weak))
-                         caf::anon_send(me, answer_saved{id, attempt});
+  redis->save_answer(answer_key(w.job.commit.user_id, w.job.commit.session_id), w.as_json,
+                     [weak, id, attempt](status) {
+                       tell<writer_actor>(weak, answer_saved{id, attempt});
                      });
 }
 
 void memory_writer_state::write(uint64_t id) {
-  const writing& w = writing_.at(id);
+  writing& w = writing_.at(id);
   const caf::actor_addr weak = self_->address();
-  services_->outside.store->write(w.job.commit,
+  services_->outside.store->write(w.job.commit, std::exchange(w.as_json, {}),
                                   [weak, id, attempt = w.job.spec.attempt](result<memory::commit_reply> r) {
-                                    const auto me = caf::actor_cast<writer_actor>(weak);
-                                    if (!me) return;
                                     committed c;
                                     c.id = id;
                                     c.attempt = attempt;
@@ -85,7 +84,7 @@ void memory_writer_state::write(uint64_t id) {
                                     } else {
                                       c.error = r.error();
                                     }
-                                    caf::anon_send(me, std::move(c));
+                                    tell<writer_actor>(weak, std::move(c));
                                   });
 }
 

@@ -20,6 +20,7 @@ class memory_writer_state {
  private:
   struct writing {
     analysed_job job;
+    std::string as_json;   ///< the commit as it was saved; empty: not made, or written
     bool marking = false;  ///< the refused commit's mark is being written
     failure refused;
     flow::time_point since;

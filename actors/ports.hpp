@@ -69,7 +69,9 @@ struct ports {
   std::function<std::shared_ptr<session_port>(std::function<void(std::string)> ready,
                                               std::function<void(failure)> closed)>
       make_session;
-  std::function<void(llm::analysis_input, const llm::call_limits&, std::function<void(llm::answer)>)> analyse;
+  std::function<void(std::shared_ptr<const llm::analysis_input>, const llm::call_limits&,
+                     std::function<void(llm::answer)>)>
+      analyse;
   std::function<void(std::function<void(status)>)> probe_llm;
   memory::store* store = nullptr;
 };

@@ -3,6 +3,7 @@
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/lock_words.hpp"
+#include "actors/tell.hpp"
 #include "actors/tracing.hpp"
 #include "protocol/chat/event.hpp"
 
@@ -56,9 +57,7 @@ void receiver_state::init(receiver_actor::pointer self, std::shared_ptr<services
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
   const caf::actor_addr weak = self_->address();
-  const auto tell = [weak](link_event e) {
-    if (const auto me = caf::actor_cast<receiver_actor>(weak)) caf::anon_send(me, std::move(e));
-  };
+  const auto tell = [weak](link_event e) { mw::tell<receiver_actor>(weak, std::move(e)); };
   using what = link_event::what;
   amqp::listener l;
   l.ready = [tell] { tell(event_of(what::ready)); };

@@ -2,6 +2,7 @@
 
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
+#include "actors/tell.hpp"
 #include "actors/tracing.hpp"
 
 namespace mw {
@@ -56,9 +57,7 @@ void session_loader_state::init(loader_actor::pointer self, std::shared_ptr<serv
   limit_ =
       std::max(services_->settings.session_loader.mailbox_limit, services_->settings.dispatcher.max_jobs);
   const caf::actor_addr weak = self_->address();
-  const auto tell = [weak](redis_event e) {
-    if (const auto me = caf::actor_cast<loader_actor>(weak)) caf::anon_send(me, std::move(e));
-  };
+  const auto tell = [weak](redis_event e) { mw::tell<loader_actor>(weak, std::move(e)); };
   redis_ = services_->outside.make_session(
       [tell](std::string run_id) {
         tell({true, std::move(run_id), {}});
@@ -163,9 +162,7 @@ void session_loader_state::take_job(const job& j) {
   auto join = std::make_shared<joined_reads>();
   join->out.id = j.spec.id;
   join->out.attempt = j.spec.attempt;
-  join->done = [weak](fetched f) {
-    if (const auto me = caf::actor_cast<loader_actor>(weak)) caf::anon_send(me, std::move(f));
-  };
+  join->done = [weak](fetched f) { tell<loader_actor>(weak, std::move(f)); };
   const std::string user{j.spec.ids.user()};
   const std::string session{j.spec.ids.session()};
   services_->outside.store->read(user, session, [join](result<memory::context> r) {
@@ -182,9 +179,8 @@ void session_loader_state::take_job(const job& j) {
     // Raw text, parsed messages, prompt and request body live at the same time.
     const uint64_t needed = bytes * 4;
     if (services->bytes.take(id, needed)) return go();
-    if (const auto me = caf::actor_cast<loader_actor>(weak))
-      caf::anon_send(me,
-                     needs_room{id, attempt, needed, std::make_shared<std::function<void()>>(std::move(go))});
+    tell<loader_actor>(
+        weak, needs_room{id, attempt, needed, std::make_shared<std::function<void()>>(std::move(go))});
   };
   const auto key = services_->settings.session_loader.own_keys ? answer_key(user, session) : std::string{};
   redis_->fetch(session, key, admit, [join](result<session_texts> r) {

@@ -46,7 +46,7 @@ struct event {
   std::string context;
   std::string conversation;
   // With work only:
-  std::optional<prepared_event> prepared;
+  std::optional<analysis::loaded_conversation> prepared;
   std::string llm_request;
   std::string commit;
   int reads_open = 2;

@@ -150,37 +150,33 @@ std::string commit_reply() {
   return memory_api::write_reply(r);
 }
 
-prepared_event prepare_event(std::string_view event_text, std::string_view conversation_text,
-                             std::string_view context_text) {
+analysis::loaded_conversation prepare_event(std::string_view event_text, std::string_view conversation_text,
+                                            std::string_view context_text) {
   const auto event = must(chat::parse_event(event_text));
-  const auto conversation = must(chat::parse_conversation(conversation_text));
+  auto conversation = must(chat::parse_conversation(conversation_text));
   const auto stored = must(memory_api::parse_context(context_text));
   flow::job_spec job;
   job.ids = event_ids{event.user_id, event.session_id, event.chat_message_id, {}};
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   auto prepared = analysis::prepare({conversation, stored, job, max_conversation_tokens, now, {}});
   if (!prepared.conversation) throw std::runtime_error("the benchmark's material: nothing to analyse");
-  auto& c = *prepared.conversation;
-  llm::analysis_input input{c.user_id, c.session_id, c.title, c.profile, c.previous_summary, c.messages};
-  return {std::move(c), std::move(input)};
+  return std::move(*prepared.conversation);
 }
 
-std::string llm_request_of(const prepared_event& e) {
-  const llm::call_limits limits{max_output_tokens, {}, {}};
-  return llm::render_request(llm::render_messages(e.input, limits), llm::cache_key(e.input.user_id),
-                             max_output_tokens, {}, {});
+std::string llm_request_of(const analysis::loaded_conversation& c) {
+  return llm::render_request(c, {max_output_tokens, {}, {}}, {}, {});
 }
 
-std::string commit_of(const prepared_event& e, const std::string& llm_answer_body) {
+std::string commit_of(const analysis::loaded_conversation& c, const std::string& llm_answer_body) {
   http::response r;
   r.status = 200;
   r.body = llm_answer_body;
   const auto reply = llm::read_reply(r, "bench", std::chrono::system_clock::now());
-  const auto answer = must(llm::read_analysis(must(reply.content), e.input));
+  const auto answer = must(llm::read_analysis(must(reply.content), c));
   if (answer.operations.size() != 3) throw std::runtime_error("the benchmark's quotes are not found");
   memory::usage used = reply.used;
   used.calls = 1;
-  return memory_api::write_commit(analysis::commit_of(e.conversation, answer, used, reply.model));
+  return memory_api::write_commit(analysis::commit_of(c, answer, used, reply.model));
 }
 
 }  // namespace mw::bench

@@ -29,12 +29,9 @@ std::string commit_reply();
 /// One event after its reads: what the worker keeps of them until the commit. Made, asked and answered by the
 /// worker's own functions: event and conversation parsed, cut, rendered; answer parsed, evidence checked.
 /// std::runtime_error where the material does not fit the code any more.
-struct prepared_event {
-  analysis::loaded_conversation conversation;
-  llm::analysis_input input;
-};
-prepared_event prepare_event(std::string_view event, std::string_view conversation, std::string_view context);
-std::string llm_request_of(const prepared_event& e);
-std::string commit_of(const prepared_event& e, const std::string& llm_answer_body);
+analysis::loaded_conversation prepare_event(std::string_view event, std::string_view conversation,
+                                            std::string_view context);
+std::string llm_request_of(const analysis::loaded_conversation& c);
+std::string commit_of(const analysis::loaded_conversation& c, const std::string& llm_answer_body);
 
 }  // namespace mw::bench

@@ -8,6 +8,7 @@ pkg_check_modules(FMT REQUIRED IMPORTED_TARGET fmt)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+find_package(mimalloc CONFIG REQUIRED)
 
 # Debian's .pc files and CMake packages of the following are absent or unusable: find the files.
 function(mw_import name header)

@@ -1,6 +1,7 @@
 # mw_module(NAME deps...)  one static library mw_NAME from protocol/NAME/*.cpp; a slash in NAME becomes _
 # mw_tests(NAME deps...)   one doctest program test_NAME from tests/unit/NAME/*.cpp
 # mw_warnings(TARGET)      our warnings, as errors
+# mw_allocator(TARGET)     mimalloc instead of glibc's malloc (bench/README.md says what it is worth); not under sanitizers
 # GCC 12 sees restrict and stringop-overflow troubles in plain std::string code that are none (GCC PR 105329, 105651).
 set(MW_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
     -Wno-missing-field-initializers -Wno-restrict -Wno-stringop-overflow)
@@ -17,6 +18,12 @@ endif()
 function(mw_warnings target)
   target_compile_options(${target} PRIVATE ${MW_WARNINGS} -Werror)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
+
+function(mw_allocator target)
+  if(NOT MW_SANITIZE)
+    target_link_libraries(${target} PRIVATE mimalloc)
+  endif()
 endfunction()
 
 function(mw_module folder)

@@ -205,7 +205,7 @@ ports live_world::outside() {
   p.make_session = [this](std::function<void(std::string)> ready, std::function<void(failure)> closed) {
     return connect_redis(std::move(ready), std::move(closed));
   };
-  p.analyse = [this](llm::analysis_input input, const llm::call_limits& limits,
+  p.analyse = [this](std::shared_ptr<const llm::analysis_input> input, const llm::call_limits& limits,
                      std::function<void(llm::answer)> done) {
     analyst_->analyse(std::move(input), limits, std::move(done));
   };

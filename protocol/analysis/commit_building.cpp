@@ -6,6 +6,7 @@
 namespace mw::analysis {
 namespace {
 
+/// All but the analysis and the span.
 memory::commit frame_of(const loaded_conversation& c, const memory::usage& used, std::string_view model) {
   memory::commit out;
   out.user_id = c.user_id;
@@ -15,7 +16,6 @@ memory::commit frame_of(const loaded_conversation& c, const memory::usage& used,
   out.forgotten_before = c.forgotten_before;
   out.base = c.base;
   out.through = c.through;
-  out.span = c.span;
   out.used = used;
   out.model = std::string{model};
   for (const auto& s : c.retried) out.retried.push_back({s.from, s.to});
@@ -47,9 +47,10 @@ void record_skipped(memory::commit& out, const loaded_conversation& c, std::stri
 
 }  // namespace
 
-memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const memory::usage& used,
                          std::string_view model) {
   auto out = frame_of(c, used, model);
+  out.span = std::move(c.span);
   out.summary = a.summary;
   out.themes = a.themes;
   out.persons = a.persons;
@@ -59,9 +60,15 @@ memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, c
   return out;
 }
 
+memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+                         std::string_view model) {
+  return commit_of(loaded_conversation{c}, a, used, model);
+}
+
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
                                   const memory::usage& used, std::string_view model) {
   auto out = frame_of(c, used, model);
+  out.span = c.span;
   out.defaults = true;
   out.summary = default_summary;
   record_skipped(out, c, reason);

@@ -11,6 +11,9 @@ inline constexpr std::string_view default_summary = "No summary could be made of
 
 memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
                          std::string_view model);
+/// The same, and takes `span` out of `c`; the rest of it stays.
+memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const memory::usage& used,
+                         std::string_view model);
 
 /// No usable answer: defaults, and the messages are recorded as skipped for `reason`.
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,

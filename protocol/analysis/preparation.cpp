@@ -28,8 +28,8 @@ chat::cut_request cut_request_for(const prepare_request& r, std::string_view for
   q.forgotten_before = forgotten_before;
   if (!r.stored.conversation) return q;
   q.through = r.stored.conversation->through;
-  // Skipped spans enter the next window again, not the next round of this one: what is refused would be refused
-  // once more, together with the rest, until no call is left.
+  // Skipped spans enter the next window again, not the next round of this one: what is refused would be
+  // refused once more, together with the rest, until no call is left.
   if (r.job.calls_used > 0) return q;
   for (const auto& s : r.stored.conversation->skipped) {
     if (s.attempts >= max_retries_of_a_span) continue;
@@ -56,12 +56,12 @@ flow::job_result fail_with(const flow::job_spec& job, errc code, std::string det
 }
 
 /// How many of the fresh messages fit: the job's prefix and the token limit; at least one.
-size_t messages_that_fit(const prepare_request& r, const chat::cut& cut) {
-  size_t most = cut.fresh.size();
+size_t messages_that_fit(const prepare_request& r, const loaded_conversation& c) {
+  size_t most = c.messages.size();
   if (r.job.prefix > 0) most = std::min<size_t>(most, r.job.prefix);
   uint64_t tokens = 0;
   for (size_t i = 0; i < most; ++i) {
-    tokens += llm::estimate_tokens(r.conversation.messages[cut.fresh[i]].content) + 16;
+    tokens += llm::estimate_tokens(c.messages[i].text) + 16;
     if (tokens > r.max_tokens && i > 0) return i;
   }
   return most;
@@ -80,17 +80,17 @@ void fill_stored(loaded_conversation& out, const memory::context& stored) {
     out.previous_summary = stored.conversation->summary;
 }
 
-/// Positions after the stored watermark up to and including `last`.
-std::vector<memory::watermark> span_up_to(const chat::conversation& c,
-                                          const std::optional<memory::watermark>& base, size_t last) {
-  std::vector<memory::watermark> span;
-  for (size_t i = last + 1; i-- > 0;) {
-    const auto at = chat::watermark_at(c, i);
-    if (base && chat::covers(c, *base, at)) break;
-    span.push_back(at);
-  }
-  std::reverse(span.begin(), span.end());
-  return span;
+/// The fresh messages and where they lie; takes the texts out of `c`.
+void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::cut& cut) {
+  const size_t beyond = cut.advances ? chat::first_beyond(c, out.base) : cut.through_index + 1;
+  auto positions = chat::take_watermarks(c);
+  out.messages.reserve(cut.fresh.size());
+  for (const size_t i : cut.fresh)
+    out.messages.push_back({c.messages[i].from, std::move(c.messages[i].content), positions[i], true});
+  out.through = cut.advances || !out.base ? positions[cut.through_index] : *out.base;
+  const auto at = [&](size_t i) { return positions.begin() + static_cast<std::ptrdiff_t>(i); };
+  if (beyond <= cut.through_index)
+    out.span.assign(std::move_iterator{at(beyond)}, std::move_iterator{at(cut.through_index + 1)});
 }
 
 std::optional<size_t> index_of(const loaded_conversation& c, const memory::watermark& position) {
@@ -127,7 +127,7 @@ bool record_covers_event(const memory::context& stored, const flow::job_spec& jo
 
 preparation prepare(const prepare_request& r) {
   preparation p;
-  const auto& c = r.conversation;
+  auto& c = r.conversation;
   if (c.user_id != r.job.ids.user()) {
     p.end = fail_with(r.job, errc::owner_mismatch,
                       "the conversation belongs to another user than the event names");
@@ -157,17 +157,14 @@ preparation prepare(const prepare_request& r) {
     return p;
   }
   loaded_conversation out;
-  out.user_id = c.user_id;
+  out.user_id = std::move(c.user_id);
   out.session_id = std::string{r.job.ids.session()};
-  out.title = c.title;
+  out.title = std::move(c.title);
   out.forgotten_before = forgotten;
   fill_stored(out, r.stored);
   out.retried = std::move(retried);
-  for (const size_t i : cut.fresh)
-    out.messages.push_back({c.messages[i].from, c.messages[i].content, chat::watermark_at(c, i), true});
-  out.through = cut.advances || !out.base ? chat::watermark_at(c, cut.through_index) : *out.base;
-  if (cut.advances) out.span = span_up_to(c, out.base, cut.through_index);
-  const size_t fit = messages_that_fit(r, cut);
+  fill_messages(out, c, cut);
+  const size_t fit = messages_that_fit(r, out);
   p.conversation = fit < out.messages.size() ? first_messages(out, fit) : std::move(out);
   return p;
 }

@@ -17,27 +17,22 @@
 
 namespace mw::analysis {
 
-/// Everything the analysis and its commit need.
-struct loaded_conversation {
-  std::string user_id;
-  std::string session_id;
-  std::string title;
-  std::array<std::vector<std::string>, memory::category_count> profile;
+/// Everything the analysis and its commit need. `messages` are the fresh ones, at least one of them the
+/// user's; `previous_summary` is empty where there is none worth keeping.
+struct loaded_conversation : llm::analysis_input {
   bool profile_existed = false;
   uint64_t epoch = 0;
   std::string forgotten_before;               ///< of this session at load; empty: nothing was forgotten
-  std::string previous_summary;               ///< empty: none worth keeping
   std::optional<memory::watermark> base;      ///< stored watermark; nullopt: there is no record
   memory::watermark through;                  ///< where the watermark goes when `messages` are analysed
   std::vector<memory::watermark> span;        ///< messages after base up to and including through
   std::vector<memory::skipped_span> retried;  ///< formerly skipped spans that begin among `messages`
   std::vector<memory::skipped_span> left;     ///< what of these lies behind `messages`: stays recorded
-  std::vector<llm::prompt_message> messages;  ///< fresh ones, in order, at least one of them the user's
   bool covers_event = true;                   ///< false: cut short, another round follows
 };
 
 struct prepare_request {
-  const chat::conversation& conversation;
+  chat::conversation& conversation;  ///< its texts are moved out where there is work
   const memory::context& stored;
   const flow::job_spec& job;
   uint32_t max_tokens =

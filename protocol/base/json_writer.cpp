@@ -1,9 +1,10 @@
 #include "protocol/base/json_writer.hpp"
 
+#include <emmintrin.h>
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
-#include <cstring>
 
 #include "protocol/base/utf8.hpp"
 
@@ -16,55 +17,65 @@ bool is_plain(char ch) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/// Whether one of eight bytes is not plain; looks at all of them at once.
-bool any_special(const char* eight) {
-  constexpr uint64_t ones = 0x0101010101010101;
-  constexpr uint64_t highs = 0x8080808080808080;
-  uint64_t v = 0;
-  std::memcpy(&v, eight, sizeof v);
-  const auto has_zero = [](uint64_t x) { return (x - ones) & ~x; };
-  const uint64_t below_space = (v - ones * 0x20) & ~v;
-  return ((v | below_space | has_zero(v ^ ones * '"') | has_zero(v ^ ones * '\\') |
-           has_zero(v ^ ones * 0x7f)) &
-          highs) != 0;
+/// Bit k is set where byte k of the sixteen is not plain.
+uint32_t special_mask(const char* sixteen) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen));
+  // Signed: bytes from 0x80 on are negative and so below the space as well.
+  const __m128i outside =
+      _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+  const __m128i quoting =
+      _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(outside, quoting)));
 }
 
 /// Index of the first byte at or after `i` that is not plain.
 size_t end_of_plain(std::string_view text, size_t i) {
-  while (text.size() - i >= 8 && !any_special(text.data() + i)) i += 8;
+  for (; text.size() - i >= 16; i += 16)
+    if (const uint32_t mask = special_mask(text.data() + i))
+      return i + static_cast<size_t>(std::countr_zero(mask));
   while (i < text.size() && is_plain(text[i])) ++i;
   return i;
 }
 
-void append_escape(std::string& out, unsigned char c) {
-  static constexpr char hex[] = "0123456789abcdef";
+/// What stands for `c` in a string; for one inside a string, the same escaped once more.
+struct escape {
+  std::string_view plain;
+  std::string_view in_string;
+};
+escape escape_of(unsigned char c) {
   switch (c) {
     case '"':
-      out.append("\\\"");
-      break;
+      return {R"(\")", R"(\\\")"};
     case '\\':
-      out.append("\\\\");
-      break;
+      return {R"(\\)", R"(\\\\)"};
     case '\n':
-      out.append("\\n");
-      break;
+      return {R"(\n)", R"(\\n)"};
     case '\r':
-      out.append("\\r");
-      break;
+      return {R"(\r)", R"(\\r)"};
     case '\t':
-      out.append("\\t");
-      break;
+      return {R"(\t)", R"(\\t)"};
     default:
-      out.append("\\u00");
-      out.push_back(hex[c >> 4]);
-      out.push_back(hex[c & 15]);
+      return {R"(\u00)", R"(\\u00)"};
   }
+}
+
+void append_escape(std::string& out, unsigned char c, json_place place) {
+  static constexpr char hex[] = "0123456789abcdef";
+  const escape e = escape_of(c);
+  out.append(place == json_place::plain ? e.plain : e.in_string);
+  if (!e.plain.ends_with("u00")) return;
+  out.push_back(hex[c >> 4]);
+  out.push_back(hex[c & 15]);
+}
+
+std::string_view quote_at(json_place place) {
+  return place == json_place::plain ? R"(")" : R"(\")";
 }
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  out.push_back('"');
+void append_json_string(std::string& out, std::string_view text, json_place place) {
+  out.append(quote_at(place));
   size_t taken = 0;  // up to here it is in `out`
   for (size_t i = end_of_plain(text, 0); i < text.size(); i = end_of_plain(text, i)) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -77,12 +88,12 @@ void append_json_string(std::string& out, std::string_view text) {
     if (c >= 0x80) {
       out.append("\xEF\xBF\xBD");
     } else {
-      append_escape(out, c);
+      append_escape(out, c, place);
     }
     taken = ++i;
   }
   out.append(text.substr(taken));
-  out.push_back('"');
+  out.append(quote_at(place));
 }
 
 void json_writer::separate() {
@@ -112,16 +123,22 @@ json_writer& json_writer::end_array() {
   comma_ = true;
   return *this;
 }
-json_writer& json_writer::key(std::string_view name) {
+json_writer& json_writer::any_key(std::string_view name) {
   separate();
-  append_json_string(out_, name);
+  append_json_string(out_, name, place_);
   out_.push_back(':');
+  comma_ = false;
+  return *this;
+}
+json_writer& json_writer::plain_key(std::string_view name) {
+  separate();
+  out_.append(quote_at(place_)).append(name).append(place_ == json_place::plain ? R"(":)" : R"(\":)");
   comma_ = false;
   return *this;
 }
 json_writer& json_writer::value(std::string_view text) {
   separate();
-  append_json_string(out_, text);
+  append_json_string(out_, text, place_);
   return *this;
 }
 json_writer& json_writer::value(int64_t number) {

@@ -1,22 +1,32 @@
 // Appends JSON to a string: the one place where JSON text is made (simdjson only reads).
 // Commas and colons are inserted by the writer; strings are escaped, invalid UTF-8 becomes U+FFFD, so the
-// output always parses. The caller balances begin/end. No allocation beyond the target string's growth.
+// output always parses. Names given as literals are written as they are: they need no escaping. The caller
+// balances begin/end. No allocation beyond the target string's growth.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace mw {
 
+/// Where the JSON stands: `in_string` is the inside of a JSON string, where every quote is escaped once more.
+enum class json_place : uint8_t { plain, in_string };
+
 class json_writer {
  public:
-  explicit json_writer(std::string& out) : out_(out) {}
+  explicit json_writer(std::string& out, json_place place = json_place::plain) : out_(out), place_(place) {}
   json_writer& begin_object();
   json_writer& end_object();
   json_writer& begin_array();
   json_writer& end_array();
-  json_writer& key(std::string_view name);
+  template <class Name>
+  json_writer& key(const Name& name) {
+    if constexpr (std::is_array_v<Name>) return plain_key({name, sizeof name - 1});
+    return any_key(std::string_view{name});
+  }
   json_writer& value(std::string_view text);
   json_writer& value(const char* text) { return value(std::string_view{text}); }
   json_writer& value(const std::string& text) { return value(std::string_view{text}); }
@@ -29,14 +39,14 @@ class json_writer {
   json_writer& null();
   /// Inserts text that is JSON already.
   json_writer& raw(std::string_view json);
-  template <class T>
-  json_writer& field(std::string_view name, T&& v) {
+  template <class Name, class T>
+  json_writer& field(const Name& name, T&& v) {
     key(name);
     return value(std::forward<T>(v));
   }
   /// A field holding an array of strings.
-  template <class Range>
-  json_writer& strings(std::string_view name, const Range& range) {
+  template <class Name, class Range>
+  json_writer& strings(const Name& name, const Range& range) {
     key(name).begin_array();
     for (const auto& item : range) value(std::string_view{item});
     return end_array();
@@ -44,11 +54,14 @@ class json_writer {
 
  private:
   void separate();
+  json_writer& any_key(std::string_view name);
+  json_writer& plain_key(std::string_view name);
   std::string& out_;
+  json_place place_;
   bool comma_ = false;
 };
 
-/// Appends `text` as a JSON string body, quotes included.
-void append_json_string(std::string& out, std::string_view text);
+/// Appends `text` as a JSON string, quotes included (those escaped where it stands inside a string).
+void append_json_string(std::string& out, std::string_view text, json_place place = json_place::plain);
 
 }  // namespace mw

@@ -110,6 +110,32 @@ watermark watermark_at(const conversation& c, size_t index) {
   return {m.id, *text};
 }
 
+std::vector<watermark> take_watermarks(conversation& c) {
+  std::vector<watermark> out;
+  out.reserve(c.messages.size());
+  std::optional<wall_time> latest;
+  size_t latest_index = 0;
+  for (auto& m : c.messages) {
+    const auto t = parse_iso_time(m.timestamp);
+    const bool later = t && (!latest || *t > *latest);
+    if (later) {
+      latest = t;
+      latest_index = out.size();
+    }
+    const bool borrows = !t && latest;
+    out.push_back({std::move(m.id), borrows ? out[latest_index].timestamp : std::move(m.timestamp)});
+  }
+  return out;
+}
+
+size_t first_beyond(const conversation& c, const std::optional<watermark>& base) {
+  if (!base) return 0;
+  const place at{c, *base};
+  size_t first = c.messages.size();
+  while (first > 0 && at.before(c, first - 1)) --first;
+  return first;
+}
+
 cut cut_new(const conversation& c, const cut_request& request) {
   cut out;
   out.event_found = find_event_message(c, request.chat_message_id).has_value();

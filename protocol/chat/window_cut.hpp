@@ -68,6 +68,13 @@ std::optional<size_t> find_event_message(const conversation& c, std::string_view
 /// decidable.
 watermark watermark_at(const conversation& c, size_t index);
 
+/// watermark_at() of every message, in one pass. Moves ids and timestamps out of the conversation: they are
+/// gone afterwards.
+std::vector<watermark> take_watermarks(conversation& c);
+
+/// Index of the first of the messages at the conversation's end that all lie beyond `base`; 0 without a base.
+size_t first_beyond(const conversation& c, const std::optional<watermark>& base);
+
 /// All messages up to the conversation's end are taken (a newer event of the window may not have arrived
 /// yet).
 cut cut_new(const conversation& c, const cut_request& request);

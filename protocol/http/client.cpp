@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <future>
@@ -18,6 +19,7 @@ namespace mw::http {
 namespace {
 
 constexpr size_t pooled_transfers = 512;
+constexpr size_t looked_at_in_pool = 8;
 constexpr auto never = io::clock::time_point::max();
 
 void init_library() {
@@ -70,6 +72,7 @@ class client::impl : public std::enable_shared_from_this<client::impl> {
   std::unique_ptr<transfer> take_off(uint64_t id);
   void dispatch();
   void take_queue();
+  std::unique_ptr<transfer> take_from_pool(const std::string& url);
   void start(queued_request q);
   void collect();
   void end(std::unique_ptr<transfer> t, result<response> outcome);
@@ -258,14 +261,26 @@ void client::impl::take_queue() {
   }
 }
 
-void client::impl::start(queued_request q) {
-  std::unique_ptr<transfer> t;
-  if (pool_.empty()) {
-    t = std::make_unique<transfer>(options_, socket_hooks{&impl::on_open, &impl::on_close, this});
-  } else {
-    t = std::move(pool_.back());
-    pool_.pop_back();
+/// One that was used for this URL lately is set up for it already.
+std::unique_ptr<transfer> client::impl::take_from_pool(const std::string& url) {
+  if (pool_.empty())
+    return std::make_unique<transfer>(options_, socket_hooks{&impl::on_open, &impl::on_close, this});
+  const auto oldest =
+      pool_.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(pool_.size(), looked_at_in_pool));
+  auto best = pool_.end() - 1;
+  for (auto it = pool_.end(); it-- != oldest;) {
+    if ((*it)->url() != url) continue;
+    best = it;
+    break;
   }
+  std::swap(*best, pool_.back());
+  auto t = std::move(pool_.back());
+  pool_.pop_back();
+  return t;
+}
+
+void client::impl::start(queued_request q) {
+  auto t = take_from_pool(q.what.url);
   const uint64_t id = q.id;
   if (auto ready = t->prepare(std::move(q)); !ready) {
     end(std::move(t), ready.error());

@@ -62,7 +62,7 @@ std::string describe(const request& r) {
 }
 
 transfer::transfer(const client_options& options, const socket_hooks& hooks)
-    : easy_(curl_easy_init()), http2_(options.http2) {
+    : easy_(curl_easy_init()), http2_(options.http2), parsed_url_(curl_url()) {
   curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
@@ -87,6 +87,7 @@ transfer::transfer(const client_options& options, const socket_hooks& hooks)
 
 transfer::~transfer() {
   curl_easy_cleanup(easy_);
+  curl_url_cleanup(parsed_url_);
   curl_slist_free_all(header_list_);
 }
 
@@ -97,18 +98,26 @@ status transfer::prepare(queued_request q) {
   headers_complete_ = false;
   error_[0] = '\0';
   request& r = current_.what;
-  if (!usable_url(r.url)) return fail(errc::misconfigured, "the URL must begin with http:// or https://");
+  if (auto set = set_url(r); !set) return set;
   set_method(r);
   set_headers(std::move(r.headers), !r.body.empty());
-  if (url_ != r.url) {
-    curl_easy_setopt(easy_, CURLOPT_URL, r.url.c_str());
-    // Without it a burst of requests opens a connection each, before the first one has agreed on HTTP/2.
-    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, http2_ && r.url.starts_with("https://") ? 1L : 0L);
-    url_ = r.url;
-  }
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
   curl_easy_setopt(easy_, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(r.max_response_bytes));
+  return ok;
+}
+
+// Given parsed, libcurl neither parses the URL again nor prints it for itself, request after request.
+status transfer::set_url(const request& r) {
+  if (url_ == r.url) return ok;
+  if (!usable_url(r.url)) return fail(errc::misconfigured, "the URL must begin with http:// or https://");
+  url_.clear();
+  if (curl_url_set(parsed_url_, CURLUPART_URL, r.url.c_str(), 0) != CURLUE_OK)
+    return fail(errc::misconfigured, describe(r) + ": not a URL");
+  curl_easy_setopt(easy_, CURLOPT_CURLU, parsed_url_);
+  // Without it a burst of requests opens a connection each, before the first one has agreed on HTTP/2.
+  curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, http2_ && r.url.starts_with("https://") ? 1L : 0L);
+  url_ = r.url;
   return ok;
 }
 

@@ -38,6 +38,8 @@ class transfer {
 
   CURL* handle() const { return easy_; }
   uint64_t id() const { return current_.id; }
+  /// The one it was used for last.
+  const std::string& url() const { return url_; }
   /// Makes the handle ready to be added to the multi handle. misconfigured where the URL cannot be one. The
   /// total time-out is the client's: libcurl does not apply it while a request waits for a connection.
   status prepare(queued_request q);
@@ -50,6 +52,7 @@ class transfer {
  private:
   static size_t on_header(const char* data, size_t size, size_t count, void* self);
   static size_t on_body(const char* data, size_t size, size_t count, void* self);
+  status set_url(const request& r);
   void set_method(const request& r);
   void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body);
   failure explain(CURLcode code) const;
@@ -62,6 +65,7 @@ class transfer {
   bool headers_complete_ = false;
   std::string method_;
   std::string url_;
+  CURLU* parsed_url_;
   std::vector<std::pair<std::string, std::string>> headers_;
   bool headers_for_body_ = false;
   curl_slist* header_list_ = nullptr;

@@ -7,8 +7,14 @@
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 namespace mw::io {
+namespace {
+
+thread_local std::vector<loop::task>* turn_of_this_thread = nullptr;
+
+}  // namespace
 
 loop::loop() {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
@@ -31,8 +37,7 @@ void loop::post(task fn) {
   {
     const std::lock_guard lock{mutex_};
     posted_.push_back(std::move(fn));
-    wake = !woken_;
-    woken_ = true;
+    wake = std::exchange(asleep_, false);
   }
   if (wake) eventfd_write(wake_, 1);
 }
@@ -41,7 +46,7 @@ void loop::stop() {
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
-    woken_ = true;
+    asleep_ = false;
   }
   eventfd_write(wake_, 1);
 }
@@ -89,12 +94,30 @@ int loop::wait_ms() const {
   return ms > 60'000 ? 60'000 : static_cast<int>(ms);
 }
 
+int loop::fall_asleep() {
+  const int wait = wait_ms();
+  const std::lock_guard lock{mutex_};
+  asleep_ = posted_.empty();
+  return asleep_ ? wait : 0;
+}
+
+void loop::at_turn_end(task fn) {
+  if (turn_of_this_thread == nullptr) return fn();
+  turn_of_this_thread->push_back(std::move(fn));
+}
+
+void loop::end_turn() {
+  // By index: a task may add another one.
+  for (size_t i = 0; i < at_turn_end_.size(); ++i) std::exchange(at_turn_end_[i], {})();
+  at_turn_end_.clear();
+}
+
 void loop::run_posted() {
   std::vector<task> batch;
   {
     const std::lock_guard lock{mutex_};
     batch.swap(posted_);
-    woken_ = false;
+    asleep_ = false;
   }
   for (auto& fn : batch) fn();
 }
@@ -109,9 +132,10 @@ void loop::run_timers() {
 
 void loop::run() {
   thread_ = std::this_thread::get_id();
+  turn_of_this_thread = &at_turn_end_;
   std::array<epoll_event, 256> events{};
   for (;;) {
-    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait_ms());
+    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), fall_asleep());
     now_ = clock::now();
     // A handler may unwatch an fd whose event is still in this batch, and a new watch may reuse the number.
     const uint64_t batch_generation = generation_;
@@ -129,9 +153,11 @@ void loop::run() {
     }
     run_posted();
     run_timers();
+    end_turn();
     const std::lock_guard lock{mutex_};
-    if (stopping_ && posted_.empty()) return;
+    if (stopping_ && posted_.empty()) break;
   }
+  turn_of_this_thread = nullptr;
 }
 
 loop_thread::loop_thread() : loop_(std::make_unique<loop>()), thread_([this] { loop_->run(); }) {}

@@ -36,6 +36,9 @@ class loop {
   void stop();
   /// Any thread. Wakes the loop when it sleeps; cheap when called in bursts.
   void post(task fn);
+  /// On a loop's thread, inside a callback: runs `fn` when this turn (events, posted tasks, timers) is over,
+  /// in order; elsewhere at once. For what wakes another thread, so that one turn wakes it once.
+  static void at_turn_end(task fn);
   bool on_loop_thread() const { return std::this_thread::get_id() == thread_; }
 
   /// Level-triggered. One handler per fd. The caller keeps the fd open until unwatch().
@@ -54,8 +57,11 @@ class loop {
     fd_handler handler;
     uint64_t generation;
   };
+  /// How long epoll may sleep; from here on a post() wakes it.
+  int fall_asleep();
   void run_posted();
   void run_timers();
+  void end_turn();
   int wait_ms() const;
 
   int epoll_ = -1;
@@ -67,10 +73,11 @@ class loop {
   std::map<std::pair<clock::time_point, timer_id>, task> timers_;
   std::unordered_map<timer_id, clock::time_point> timer_due_;
   timer_id next_timer_ = 1;
+  std::vector<task> at_turn_end_;
 
   std::mutex mutex_;  // guards the three below
   std::vector<task> posted_;
-  bool woken_ = false;
+  bool asleep_ = false;
   bool stopping_ = false;
 };
 

@@ -31,10 +31,8 @@ class analyst::impl : public std::enable_shared_from_this<analyst::impl> {
   /// One analyse() or probe(): owned by the callback of the HTTP request in flight.
   struct call {
     uint64_t id = 0;
-    analysis_input input;
-    std::string messages;  ///< empty: a probe
-    std::string cache_key;
-    uint32_t max_tokens = 0;
+    std::shared_ptr<const analysis_input> input;  ///< null: a probe
+    call_limits limits;
     dialect asked_in;
     steady_clock::time_point since;
     uint32_t attempts = 0;
@@ -94,9 +92,8 @@ void analyst::impl::ask(const std::shared_ptr<call>& c) {
     c->asked_in = dialect_;
   }
   ++c->attempts;
-  r.body = c->messages.empty()
-               ? render_probe(settings_, c->asked_in)
-               : render_request(c->messages, c->cache_key, c->max_tokens, settings_, c->asked_in);
+  r.body = c->input ? render_request(*c->input, c->limits, settings_, c->asked_in)
+                    : render_probe(settings_, c->asked_in);
   // Under the lock until the request's id is known: its answer may come before send() returns.
   const std::lock_guard lock{mutex_};
   in_flight_[c->id] = http_.send(std::move(r), [self = shared_from_this(), c](result<http::response> got) {
@@ -131,10 +128,10 @@ void analyst::impl::take(const std::shared_ptr<call>& c, result<http::response> 
   out.raw = std::move(got.raw);
   if (!got.content) {
     out.outcome = got.content.error();
-  } else if (c->messages.empty()) {
+  } else if (!c->input) {
     out.outcome = analysis{};
   } else {
-    out.outcome = read_analysis(*got.content, c->input);
+    out.outcome = read_analysis(*got.content, *c->input);
   }
   finish(c);
 }
@@ -172,12 +169,11 @@ result<std::unique_ptr<analyst>> analyst::create(http::client& http, analyst_opt
   return std::unique_ptr<analyst>{new analyst{std::move(i)}};
 }
 
-uint64_t analyst::analyse(analysis_input input, const call_limits& limits, std::function<void(answer)> done) {
+uint64_t analyst::analyse(std::shared_ptr<const analysis_input> input, const call_limits& limits,
+                          std::function<void(answer)> done) {
   auto c = std::make_shared<impl::call>();
   c->input = std::move(input);
-  c->messages = render_messages(c->input, limits);
-  c->cache_key = cache_key(c->input.user_id);
-  c->max_tokens = limits.max_output_tokens;
+  c->limits = limits;
   c->done = std::move(done);
   return impl_->start(std::move(c));
 }

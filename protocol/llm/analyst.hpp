@@ -33,8 +33,8 @@ struct analysis_input {
   std::string session_id;
   std::string title;
   std::array<std::vector<std::string>, memory::category_count> profile;
-  std::string previous_summary;  ///< empty: none (placeholders of the Python worker are none)
-  std::vector<prompt_message> messages;
+  std::string previous_summary;          ///< empty: none (placeholders of the Python worker are none)
+  std::vector<prompt_message> messages;  ///< in order
 };
 
 struct call_limits {
@@ -86,7 +86,9 @@ class analyst {
   /// outlive the analyst; calls still running when the analyst goes end as `cancelled`.
   static result<std::unique_ptr<analyst>> create(http::client& http, analyst_options options);
   ~analyst();
-  uint64_t analyse(analysis_input input, const call_limits& limits, std::function<void(answer)> done);
+  /// `input` is read until `done` runs and not changed meanwhile; its owner may take it apart afterwards.
+  uint64_t analyse(std::shared_ptr<const analysis_input> input, const call_limits& limits,
+                   std::function<void(answer)> done);
   void cancel(uint64_t id);
   /// One cheap authenticated call (few tokens): is the deployment there and does it let us in?
   void probe(std::function<void(status)> done);

@@ -184,9 +184,17 @@ result<analysis> read_object(const object& root, const analysis_input& input) {
   return out;
 }
 
+/// At least two ASCII letters: folding leaves something of it that is no single letter.
+bool has_letters(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return std::count_if(text.begin(), text.end(), is_letter) >= 2;
+}
+
 }  // namespace
 
 bool contains_quote(std::string_view text, std::string_view quote) {
+  // Most quotes are literal: what stands there as it is stands there folded as well.
+  if (has_letters(quote) && text.find(quote) != std::string_view::npos) return true;
   const std::string wanted = folded(quote);
   const std::string_view piece = bare(wanted);
   const std::string whole = folded(text);

@@ -1,5 +1,7 @@
 #include "protocol/llm/prompt.hpp"
 
+#include <fmt/format.h>
+
 #include "protocol/base/json_writer.hpp"
 #include "protocol/llm/schema.hpp"
 
@@ -110,20 +112,47 @@ std::string_view role_name(chat::role r) {
   return r == chat::role::user ? "user" : "assistant";
 }
 
-void profile_line(std::string& out, const analysis_input& input) {
-  json_writer w{out};
-  w.begin_object().key("profile").begin_object();
+/// One JSON object a line, in a text of its own or inside a JSON string.
+class line_writer {
+ public:
+  line_writer(std::string& out, json_place place) : out_(out), place_(place) {}
+  template <class Write>
+  void line(Write&& write) {
+    json_writer w{out_, place_};
+    write(w.begin_object());
+    w.end_object();
+    out_.append(place_ == json_place::plain ? "\n" : R"(\n)");
+  }
+
+ private:
+  std::string& out_;
+  json_place place_;
+};
+
+void write_profile(json_writer& w, const analysis_input& input) {
+  w.key("profile").begin_object();
   for (size_t i = 0; i < memory::category_count; ++i)
     if (!input.profile[i].empty())
       w.strings(memory::to_string(static_cast<memory::category>(i)), input.profile[i]);
-  w.end_object().end_object();
-  out += '\n';
+  w.end_object();
 }
 
-void text_line(std::string& out, std::string_view name, const std::string& text) {
-  if (text.empty()) return;
-  json_writer{out}.begin_object().field(name, text).end_object();
-  out += '\n';
+void write_lines(line_writer out, const analysis_input& input) {
+  out.line([&](json_writer& w) { write_profile(w, input); });
+  if (!input.previous_summary.empty())
+    out.line([&](json_writer& w) { w.field("previous_summary", input.previous_summary); });
+  if (!input.title.empty()) out.line([&](json_writer& w) { w.field("title", input.title); });
+  size_t number = 0;
+  for (const auto& m : input.messages) {
+    ++number;
+    if (m.from != chat::role::user && m.from != chat::role::assistant) continue;
+    const fmt::format_int digits{number};
+    std::string label{'m'};
+    label.append(digits.data(), digits.size());
+    out.line([&](json_writer& w) {
+      w.field("n", label).field("role", role_name(m.from)).field("new", m.fresh).field("text", m.text);
+    });
+  }
 }
 
 }  // namespace
@@ -139,25 +168,20 @@ const std::string& instructions() {
 
 std::string conversation_lines(const analysis_input& input) {
   std::string out;
-  profile_line(out, input);
-  text_line(out, "previous_summary", input.previous_summary);
-  text_line(out, "title", input.title);
-  size_t number = 0;
-  for (const auto& m : input.messages) {
-    ++number;
-    if (m.from != chat::role::user && m.from != chat::role::assistant) continue;
-    std::string label{'m'};
-    label.append(std::to_string(number));
-    json_writer{out}
-        .begin_object()
-        .field("n", label)
-        .field("role", role_name(m.from))
-        .field("new", m.fresh)
-        .field("text", m.text)
-        .end_object();
-    out += '\n';
-  }
+  write_lines({out, json_place::plain}, input);
   return out;
+}
+
+void append_conversation_lines(std::string& out, const analysis_input& input) {
+  write_lines({out, json_place::in_string}, input);
+}
+
+size_t estimated_size(const analysis_input& input) {
+  size_t bytes = 256 + input.previous_summary.size() + input.title.size();
+  for (const auto& list : input.profile)
+    for (const auto& item : list) bytes += item.size() + 16;
+  for (const auto& m : input.messages) bytes += m.text.size() + m.text.size() / 16 + 80;
+  return bytes;
 }
 
 std::string repair_request(std::string_view reason) {

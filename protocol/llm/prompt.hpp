@@ -18,6 +18,10 @@ namespace mw::llm {
 const std::string& instructions();
 /// The user message.
 std::string conversation_lines(const analysis_input& input);
+/// The same as the inside of a JSON string, where the request wants it.
+void append_conversation_lines(std::string& out, const analysis_input& input);
+/// About how many bytes that takes; no upper bound.
+size_t estimated_size(const analysis_input& input);
 /// The user message of a repair call.
 std::string repair_request(std::string_view reason);
 /// Spreads users over a few keys, so that one key stays below the provider's rate for cached prefixes.

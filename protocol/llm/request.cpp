@@ -30,6 +30,11 @@ const std::string& system_message() {
   return text;
 }
 
+/// Of what every request holds beside the conversation.
+size_t fixed_size() {
+  return system_message().size() + analysis_schema().size() + 512;
+}
+
 void write_format(json_writer& w, const dialect& d) {
   if (d.format == output_format::none) return;
   w.key("response_format").begin_object();
@@ -89,30 +94,24 @@ bool learn(dialect& d, std::string_view parameter) {
   return d != before;
 }
 
-std::string render_messages(const analysis_input& input, const call_limits& limits) {
-  const std::string lines = conversation_lines(input);
+std::string render_request(const analysis_input& input, const call_limits& limits,
+                           const request_settings& settings, const dialect& d) {
   std::string out;
-  out.reserve(system_message().size() + lines.size() * 5 / 4 + limits.repair_answer.size() + 256);
+  out.reserve(fixed_size() + estimated_size(input) + limits.repair_answer.size() * 5 / 4 +
+              limits.repair_reason.size());
   json_writer w{out};
-  w.begin_array().raw(system_message());
-  message(w, "user", lines);
+  w.begin_object().key("messages").begin_array().raw(system_message());
+  out.append(R"(,{"role":"user","content":")");
+  append_conversation_lines(out, input);
+  out.append(R"("})");
   if (!limits.repair_answer.empty() || !limits.repair_reason.empty()) {
     if (!limits.repair_answer.empty()) message(w, "assistant", limits.repair_answer);
     message(w, "user", repair_request(limits.repair_reason));
   }
   w.end_array();
-  return out;
-}
-
-std::string render_request(const std::string& messages, std::string_view cache_key, uint32_t max_tokens,
-                           const request_settings& settings, const dialect& d) {
-  std::string out;
-  out.reserve(messages.size() + analysis_schema().size() + 512);
-  json_writer w{out};
-  w.begin_object().key("messages").raw(messages);
   write_format(w, d);
-  write_settings(w, settings, d, max_tokens);
-  if (d.prompt_cache_key) w.field("prompt_cache_key", cache_key);
+  write_settings(w, settings, d, limits.max_output_tokens);
+  if (d.prompt_cache_key) w.field("prompt_cache_key", cache_key(input.user_id));
   w.end_object();
   return out;
 }

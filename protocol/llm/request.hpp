@@ -36,9 +36,9 @@ struct request_settings {
   std::string reasoning_effort;
 };
 
-/// The JSON array of messages: instructions, conversation, and the exchange of a repair.
-std::string render_messages(const analysis_input& input, const call_limits& limits);
-std::string render_request(const std::string& messages, std::string_view cache_key, uint32_t max_tokens,
+/// What the request asks: a conversation, or (with a repair answer or reason in `limits`) the exchange of a
+/// repair.
+std::string render_request(const analysis_input& input, const call_limits& limits,
                            const request_settings& settings, const dialect& d);
 /// A few tokens, no schema.
 std::string render_probe(const request_settings& settings, const dialect& d);

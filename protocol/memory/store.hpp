@@ -25,7 +25,10 @@ class store {
   virtual ~store() = default;
   virtual void read(const std::string& user_id, const std::string& session_id,
                     std::function<void(result<context>)> done) = 0;
-  virtual void write(const commit& c, std::function<void(result<commit_reply>)> done) = 0;
+  /// `as_json`: the commit as memory_api::write_commit() writes it, where the caller has made it already; or
+  /// empty.
+  virtual void write(const commit& c, std::string as_json,
+                     std::function<void(result<commit_reply>)> done) = 0;
   /// A cheap authenticated call: is the store there and does it let us in?
   virtual void probe(std::function<void(status)> done) = 0;
 };

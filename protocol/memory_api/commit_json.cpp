@@ -9,6 +9,8 @@ using memory::json_fields;
 
 std::string write_commit(const memory::commit& c) {
   std::string text;
+  text.reserve(1024 + c.summary.size() + c.span.size() * 96 + c.operations.size() * 384 +
+               c.embedding.size() * 12);
   json_writer out{text};
   out.begin_object()
       .field("userId", c.user_id)

@@ -138,10 +138,11 @@ void http_store::read(const std::string& user_id, const std::string& session_id,
                });
 }
 
-void http_store::write(const memory::commit& c, std::function<void(result<memory::commit_reply>)> done) {
+void http_store::write(const memory::commit& c, std::string as_json,
+                       std::function<void(result<memory::commit_reply>)> done) {
   http::request r = request("POST", "/internal/commit");
   r.headers.emplace_back("content-type", "application/json");
-  r.body = write_commit(c);
+  r.body = as_json.empty() ? write_commit(c) : std::move(as_json);
   client_.send(std::move(r), [done = std::move(done)](result<http::response> answer) {
     done(read_answer(answer, parse_reply));
   });

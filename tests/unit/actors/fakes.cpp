@@ -1,3 +1,4 @@
+#include "protocol/memory_api/commit_json.hpp"
 #include "tests/unit/actors/world.hpp"
 
 namespace mw::test {
@@ -78,7 +79,9 @@ memory::commit_reply fake_store::apply(const memory::commit& c) {
   return {memory::commit_outcome::stored, 0, 0};
 }
 
-void fake_store::write(const memory::commit& c, std::function<void(result<memory::commit_reply>)> done) {
+void fake_store::write(const memory::commit& c, std::string as_json,
+                       std::function<void(result<memory::commit_reply>)> done) {
+  CHECK((as_json.empty() || as_json == memory_api::write_commit(c)));
   if (std::exchange(throws_at_write, false)) throw std::runtime_error{"a fault in the writer"};
   writes.push_back(c);
   const auto carry_out = [this, c, done = std::move(done)] {

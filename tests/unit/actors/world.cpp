@@ -170,8 +170,8 @@ world::world(config::settings s) : inside_(std::make_unique<inside>()) {
     }
     return std::make_shared<redis_session>(redis);
   };
-  p.analyse = [this](const llm::analysis_input& i, const llm::call_limits& l,
-                     std::function<void(llm::answer)> done) { llm.ask(i, l, std::move(done)); };
+  p.analyse = [this](const std::shared_ptr<const llm::analysis_input>& i, const llm::call_limits& l,
+                     std::function<void(llm::answer)> done) { llm.ask(*i, l, std::move(done)); };
   p.probe_llm = [this](std::function<void(status)> done) {
     ++llm.probes;
     done(llm.well ? status{ok} : status{fail(dependency::llm, errc::unreachable, "no LLM")});

@@ -99,7 +99,8 @@ class fake_store : public memory::store {
 
   void read(const std::string& user_id, const std::string& session_id,
             std::function<void(result<memory::context>)> done) override;
-  void write(const memory::commit& c, std::function<void(result<memory::commit_reply>)> done) override;
+  void write(const memory::commit& c, std::string as_json,
+             std::function<void(result<memory::commit_reply>)> done) override;
   void probe(std::function<void(status)> done) override;
   void let_go();
 

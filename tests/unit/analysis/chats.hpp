@@ -56,8 +56,8 @@ struct asked {
   std::chrono::milliseconds quiet{};
 };
 
-inline preparation prepared(const chat::conversation& c, const memory::context& stored,
-                            const flow::job_spec& job, asked a = {}) {
+inline preparation prepared(chat::conversation c, const memory::context& stored, const flow::job_spec& job,
+                            asked a = {}) {
   return prepare({c, stored, job, a.max_tokens, a.now, a.quiet});
 }
 

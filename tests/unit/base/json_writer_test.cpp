@@ -48,6 +48,29 @@ TEST_CASE("json: every character arrives unchanged, wherever it stands in a text
   }
 }
 
+TEST_CASE("json: what is written inside a string is, read as a string, the same JSON") {
+  const auto write = [](mw::json_writer w) {
+    for (int c = 0; c < 0x80; ++c) {
+      std::string text(40, 'x');
+      text[static_cast<size_t>(c) % 40] = static_cast<char>(c);
+      w.begin_object()
+          .field("name", text)
+          .field(std::string_view{text}, c)
+          .field("broken", "\xff")
+          .end_object();
+    }
+  };
+  std::string plain;
+  std::string inside = "\"";
+  write(mw::json_writer{plain});
+  write(mw::json_writer{inside, mw::json_place::in_string});
+  inside += '"';
+  simdjson::dom::parser p;
+  std::string_view read;
+  REQUIRE(p.parse(inside).get(read) == simdjson::SUCCESS);
+  CHECK(read == plain);
+}
+
 TEST_CASE("json: text of several scripts is copied, a broken sequence in it is replaced") {
   const std::string greeting =
       "Gr\xc3\xbc\xc3\x9f"

@@ -58,3 +58,28 @@ TEST_CASE("loop: a thread's posts all run before its destructor returns") {
   }
   CHECK(ran == 1000);
 }
+
+TEST_CASE("loop: what is put off to a turn's end runs after everything the turn brought, in order") {
+  mw::io::loop loop;
+  std::vector<int> seen;
+  loop.post([&] {
+    mw::io::loop::at_turn_end([&] {
+      seen.push_back(3);
+      mw::io::loop::at_turn_end([&] { seen.push_back(5); });
+    });
+    mw::io::loop::at_turn_end([&] { seen.push_back(4); });
+    seen.push_back(1);
+  });
+  loop.post([&] {
+    seen.push_back(2);
+    loop.stop();
+  });
+  loop.run();
+  CHECK(seen == std::vector{1, 2, 3, 4, 5});
+}
+
+TEST_CASE("loop: outside of a loop nothing is put off") {
+  int ran = 0;
+  mw::io::loop::at_turn_end([&] { ++ran; });
+  CHECK(ran == 1);
+}

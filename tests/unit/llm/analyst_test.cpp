@@ -65,7 +65,8 @@ struct bench {
   }
   mw::llm::answer analyse() {
     std::promise<mw::llm::answer> p;
-    llm->analyse(sample_input(), {}, [&](mw::llm::answer a) { p.set_value(std::move(a)); });
+    llm->analyse(std::make_shared<mw::llm::analysis_input>(sample_input()), {},
+                 [&](mw::llm::answer a) { p.set_value(std::move(a)); });
     return p.get_future().get();
   }
   mw::status probe() {
@@ -143,7 +144,8 @@ TEST_CASE("analyst: calls at the same time learn together") {
   }};
   std::vector<std::promise<mw::llm::answer>> promises(6);
   for (auto& p : promises)
-    b.llm->analyse(sample_input(), {}, [&p](mw::llm::answer a) { p.set_value(std::move(a)); });
+    b.llm->analyse(std::make_shared<mw::llm::analysis_input>(sample_input()), {},
+                   [&p](mw::llm::answer a) { p.set_value(std::move(a)); });
   for (auto& p : promises) CHECK(p.get_future().get().outcome);
 }
 
@@ -183,9 +185,10 @@ TEST_CASE("analyst: cancel and destruction end calls as cancelled, each once") {
   }};
   std::promise<errc> first;
   std::promise<errc> second;
-  const auto id =
-      b.llm->analyse(sample_input(), {}, [&](mw::llm::answer a) { first.set_value(a.outcome.error().code); });
-  b.llm->analyse(sample_input(), {}, [&](mw::llm::answer a) { second.set_value(a.outcome.error().code); });
+  const auto id = b.llm->analyse(std::make_shared<mw::llm::analysis_input>(sample_input()), {},
+                                 [&](mw::llm::answer a) { first.set_value(a.outcome.error().code); });
+  b.llm->analyse(std::make_shared<mw::llm::analysis_input>(sample_input()), {},
+                 [&](mw::llm::answer a) { second.set_value(a.outcome.error().code); });
   b.llm->cancel(id);
   CHECK(first.get_future().get() == errc::cancelled);
   b.llm.reset();

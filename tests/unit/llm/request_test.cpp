@@ -56,8 +56,9 @@ TEST_CASE("schema: every object names all its properties as required and allows 
 }
 
 TEST_CASE("request: carries the strict schema, the model, the limits, and only what was configured") {
-  const auto messages = mw::llm::render_messages(sample_input(), {});
-  const auto body = mw::llm::render_request(messages, "k", 1500, {"dep", 0.1, "low"}, {});
+  mw::llm::call_limits limits;
+  limits.max_output_tokens = 1500;
+  const auto body = mw::llm::render_request(sample_input(), limits, {"dep", 0.1, "low"}, {});
   simdjson::dom::parser parser;
   const element root = parser.parse(body);
   CHECK(std::string_view{root["model"]} == "dep");
@@ -65,11 +66,11 @@ TEST_CASE("request: carries the strict schema, the model, the limits, and only w
   CHECK(root["max_tokens"].error());
   CHECK(double{root["temperature"]} == doctest::Approx(0.1));
   CHECK(std::string_view{root["reasoning_effort"]} == "low");
-  CHECK(std::string_view{root["prompt_cache_key"]} == "k");
+  CHECK(std::string_view{root["prompt_cache_key"]} == mw::llm::cache_key(sample_input().user_id));
   CHECK(std::string_view{root["response_format"]["type"]} == "json_schema");
   CHECK(bool{root["response_format"]["json_schema"]["strict"]});
   CHECK(simdjson::minify(root["response_format"]["json_schema"]["schema"]) == mw::llm::analysis_schema());
-  const auto bare = mw::llm::render_request(messages, "k", 1500, {}, {});
+  const auto bare = mw::llm::render_request(sample_input(), limits, {}, {});
   const element plain = parser.parse(bare);
   CHECK(plain["model"].error());
   CHECK(plain["temperature"].error());
@@ -92,8 +93,11 @@ TEST_CASE("request: every refused parameter is renamed, weakened or left out, on
     CHECK_FALSE(mw::llm::learn(d, name));
   }
   CHECK_FALSE(mw::llm::learn(d, "messages"));
-  const auto body = mw::llm::render_request("[]", "k", 1500, {"m", 1.0, "low"}, d);
-  CHECK(body == R"({"messages":[],"model":"m"})");
+  const auto body = mw::llm::render_request(sample_input(), {}, {"m", 1.0, "low"}, d);
+  simdjson::dom::parser parser;
+  std::vector<std::string_view> names;
+  for (const auto field : object{parser.parse(body)}) names.push_back(field.key);
+  CHECK(names == std::vector<std::string_view>{"messages", "model"});
 }
 
 TEST_CASE("prompt: the fixed part is the same for every user, comes first, and is long enough to be cached") {
@@ -101,13 +105,14 @@ TEST_CASE("prompt: the fixed part is the same for every user, comes first, and i
   other.user_id = "somebody else";
   other.profile = {};
   other.messages.resize(1);
-  const auto a = mw::llm::render_messages(sample_input(), {});
-  const auto b = mw::llm::render_messages(other, {});
+  const auto a = mw::llm::render_request(sample_input(), {}, {}, {});
+  const auto b = mw::llm::render_request(other, {}, {}, {});
   simdjson::dom::parser parser;
-  const element root = parser.parse(a);
+  const element root = parser.parse(a)["messages"];
   CHECK(std::string_view{root.at(0)["role"]} == "system");
   CHECK(std::string_view{root.at(0)["content"]} == mw::llm::instructions());
   CHECK(std::string_view{root.at(1)["role"]} == "user");
+  CHECK(std::string_view{root.at(1)["content"]} == mw::llm::conversation_lines(sample_input()));
   CHECK(mw::llm::estimate_tokens(mw::llm::instructions()) >= 1024);
   CHECK(a.substr(0, mw::llm::instructions().size()) == b.substr(0, mw::llm::instructions().size()));
 }
@@ -141,9 +146,9 @@ TEST_CASE("prompt: a repair shows the bad answer as the assistant's and says why
   mw::llm::call_limits limits;
   limits.repair_answer = "{\"summary\":\"cut";
   limits.repair_reason = "the answer holds no complete JSON object";
-  const auto messages = mw::llm::render_messages(sample_input(), limits);
+  const auto body = mw::llm::render_request(sample_input(), limits, {}, {});
   simdjson::dom::parser parser;
-  const element root = parser.parse(messages);
+  const element root = parser.parse(body)["messages"];
   CHECK(std::string_view{root.at(2)["role"]} == "assistant");
   CHECK(std::string_view{root.at(2)["content"]} == limits.repair_answer);
   CHECK(std::string_view{root.at(3)["role"]} == "user");

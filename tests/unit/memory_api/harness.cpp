@@ -70,7 +70,7 @@ result<memory::context> served::read(const std::string& user, const std::string&
 }
 result<memory::commit_reply> served::write(const memory::commit& c) {
   std::promise<result<memory::commit_reply>> answer;
-  store_->write(c, [&](result<memory::commit_reply> r) { answer.set_value(std::move(r)); });
+  store_->write(c, {}, [&](result<memory::commit_reply> r) { answer.set_value(std::move(r)); });
   return answer.get_future().get();
 }
 status served::probe() {
