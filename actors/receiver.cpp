@@ -104,7 +104,7 @@ receiver_actor::behavior_type receiver_state::behavior() {
       [this](const settle& s) { guarded(self_, 0, [&] { settle_all(s); }); },
       [this](const intake& i) {
         guarded(self_, 0, [&] {
-          if (!i.open) return link_->drain();
+          if (!i.open) return drain_link();
           if (i.credit > 0) link_->add_credit(i.credit);
         });
       },
@@ -129,7 +129,7 @@ void receiver_state::take_routes(const routes& r) {
 // A dispatcher's successor grants from zero, and knows nothing of what an earlier connection received: those
 // locks are left to lapse, so that the deliveries come again.
 void receiver_state::forget_grants() {
-  if (ready_) link_->drain();
+  if (ready_) drain_link();
   for (const int64_t sequence : adopted_)
     if (!told_.contains(sequence)) link_->give_up(sequence);
   adopted_.clear();
@@ -169,7 +169,7 @@ void receiver_state::take_link(const link_event& e) {
       return;
     case link_event::what::drained:
       if (dispatcher) self_->send(dispatcher, intake_closed{});
-      return;
+      return take_drained();
     case link_event::what::closed:
       services_->status.set("bus", observe::state::down, to_string(e.error));
       return self_->quit(down_reason(end_of(e.error.code), 0, to_string(e.error)));
@@ -218,8 +218,26 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
 void receiver_state::settle_all(const settle& s) {
   for (const auto& one : s.settlements) {
     if (!told_.insert_or_assign(one.sequence_number, one).second) continue;  // its answer is on the way
-    link_->settle(one.sequence_number, outcome_of(one));
+    const auto outcome = outcome_of(one);
+    if (outcome.kind == amqp::outcome_kind::release && drains_ > 0) {
+      released_.push_back(one.sequence_number);
+    } else {
+      link_->settle(one.sequence_number, outcome);
+    }
   }
+}
+
+// While credit is left the broker would hand what is given back straight to us again.
+void receiver_state::drain_link() {
+  ++drains_;
+  link_->drain();
+}
+
+void receiver_state::take_drained() {
+  if (--drains_ > 0) return;
+  for (const int64_t sequence : std::exchange(released_, {}))
+    if (const auto told = told_.find(sequence); told != told_.end())
+      link_->settle(sequence, outcome_of(told->second));
 }
 
 void receiver_state::take_settled(const link_event& e) {

@@ -29,6 +29,8 @@ class receiver_state {
   void settle_by_token(int64_t sequence_number);
   void take_away(const link_event& e);
   void settle_all(const settle& s);
+  void drain_link();
+  void take_drained();
   void adopt_all(const adopt& a);
   void count_link();
 
@@ -37,6 +39,8 @@ class receiver_state {
   std::unique_ptr<bus_port> link_;
   routes routes_;
   bool ready_ = false;
+  int drains_ = 0;                 ///< of the link, not answered yet
+  std::vector<int64_t> released_;  ///< to be given back once the link has no credit
   uint64_t renewals_counted_ = 0;
   std::unordered_map<int64_t, delivery> unsettled_;
   std::unordered_set<int64_t>

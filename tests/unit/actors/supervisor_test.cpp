@@ -100,6 +100,24 @@ TEST_CASE(
   CHECK(w.end_reason().empty());
 }
 
+TEST_CASE("what is given back waits until the link has no credit: the bus would hand it straight back") {
+  auto s = plain_settings();
+  s.supervisor.drain_limit = seconds{20};
+  world w{s};
+  w.llm.holds = true;
+  w.bus.drains_slowly = true;
+  w.say(1, "ann", "s1");
+  w.run();
+  w.shut_down();
+  w.advance(seconds{21});
+  CHECK(w.bus.drains == 1);
+  CHECK(w.bus.settled.empty());
+  w.bus.listener.drained();
+  w.run();
+  CHECK(w.bus.settled == texts{"1 release"});
+  CHECK(w.ended());
+}
+
 TEST_CASE("past the drain limit what still runs is given back") {
   auto s = plain_settings();
   s.supervisor.drain_limit = seconds{20};

@@ -49,7 +49,7 @@ class bus_link : public bus_port {
   void drain() override {
     bus_.credit = 0;
     ++bus_.drains;
-    listener_.drained();
+    if (!bus_.drains_slowly) listener_.drained();
   }
   void settle(int64_t sequence, amqp::outcome o) override {
     auto line = fmt::format("{} {}", sequence, kind_name(o.kind));

@@ -31,6 +31,7 @@ config::settings plain_settings();
 struct fake_bus {
   bool reachable = true;
   bool answers = true;         ///< settlements
+  bool drains_slowly = false;  ///< `drained` comes when the test calls the listener
   std::deque<failure> refuse;  ///< the next settlements are answered with these
   failure refusal = fail(dependency::bus, errc::unreachable, "no bus");  ///< while not reachable
   // --- what happened ---
