@@ -4,8 +4,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "cmd/memory-api/cosmos_store.hpp"
+#include "cmd/memory-api/entra.hpp"
 #include "cmd/memory-api/log.hpp"
 #include "cmd/memory-api/options.hpp"
 #include "cmd/memory-api/service.hpp"
@@ -51,7 +53,8 @@ int wait_for_stop(const sigset_t& stop) {
   return signal;
 }
 
-mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::options& o) {
+mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::options& o,
+                                                                const mw::api::entra* identity) {
   using opened = std::unique_ptr<mw::api::document_store>;
   if (o.store == mw::api::store_kind::sqlite) {
     auto store = mw::api::sqlite_store::open(o.data);
@@ -61,6 +64,7 @@ mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::o
   c.account.endpoint = o.cosmos.endpoint;
   c.account.database = o.cosmos.database;
   c.account.key = o.cosmos.key;
+  if (identity) c.account.tokens = identity->tokens();
   c.account.seed = static_cast<uint64_t>(getpid());
   c.names = {o.cosmos.conversations, o.cosmos.user_memories};
   auto store = mw::api::cosmos_store::open(std::move(c));
@@ -70,7 +74,9 @@ mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::o
 int serve(const mw::api::options& o) {
   const mw::api::log log{o.level};
   const sigset_t stop = block_stop_signals();
-  auto store = open_store(o);
+  std::optional<mw::api::entra> identity;
+  if (o.store == mw::api::store_kind::cosmos && o.cosmos.key.empty()) identity.emplace(o.entra, log);
+  auto store = open_store(o, identity ? &*identity : nullptr);
   if (!store) return refuse(store.error());
   const mw::api::service service{**store, log, {o.token, o.cors_origins, now}};
   mw::http::server_options listen;

@@ -57,13 +57,22 @@ status read_environment(options& o, const environment_fn& environment) {
   return ok;
 }
 
-void read_cosmos(cosmos_access& c, const environment_fn& environment) {
+void read_azure(options& o, const environment_fn& environment) {
   const std::pair<const char*, std::string*> variables[] = {
-      {"COSMOS_ENDPOINT", &c.endpoint},
-      {"COSMOS_KEY", &c.key},
-      {"COSMOS_DATABASE_NAME", &c.database},
-      {"COSMOS_CONVERSATIONS_CONTAINER_NAME", &c.conversations},
-      {"COSMOS_USER_MEMORIES_CONTAINER_NAME", &c.user_memories},
+      {"COSMOS_ENDPOINT", &o.cosmos.endpoint},
+      {"COSMOS_KEY", &o.cosmos.key},
+      {"COSMOS_DATABASE_NAME", &o.cosmos.database},
+      {"COSMOS_CONVERSATIONS_CONTAINER_NAME", &o.cosmos.conversations},
+      {"COSMOS_USER_MEMORIES_CONTAINER_NAME", &o.cosmos.user_memories},
+      {"AZURE_TENANT_ID", &o.entra.tenant_id},
+      {"AZURE_CLIENT_ID", &o.entra.client_id},
+      {"AZURE_CLIENT_SECRET", &o.entra.client_secret},
+      {"AZURE_FEDERATED_TOKEN_FILE", &o.entra.federated_token_file},
+      {"AZURE_AUTHORITY_HOST", &o.entra.authority_host},
+      {"IDENTITY_ENDPOINT", &o.entra.identity_endpoint},
+      {"IDENTITY_HEADER", &o.entra.identity_header},
+      {"AZURE_POD_IDENTITY_AUTHORITY_HOST", &o.entra.imds_host},
+      {"SSL_CERT_FILE", &o.entra.ca_file},
   };
   for (const auto& [name, field] : variables)
     if (auto value = environment(name); !value.empty()) *field = std::move(value);
@@ -138,7 +147,7 @@ result<options> read_options(const std::vector<std::string>& arguments, const en
   options o;
   choices chosen;
   if (const auto read = read_environment(o, environment); !read) return read.error();
-  read_cosmos(o.cosmos, environment);
+  read_azure(o, environment);
   if (const auto read = read_arguments(o, arguments, chosen); !read) return read.error();
   o.token = chosen.auth == "none" ? "" : environment("MEMORY_API_TOKEN");
   if (chosen.auth == "token" && o.token.empty())
@@ -173,7 +182,8 @@ Environment: PORT, LOG_LEVEL (DEBUG, INFO, WARNING, ERROR; default INFO), MEMORY
 CORS_ORIGINS (comma-separated origins that browsers may call from, default *; never with credentials).
 Cosmos DB: COSMOS_ENDPOINT, COSMOS_KEY (without it: Entra), COSMOS_DATABASE_NAME (memory),
 COSMOS_CONVERSATIONS_CONTAINER_NAME (conversations), COSMOS_USER_MEMORIES_CONTAINER_NAME (user-memories);
-both containers partitioned by /userId. Which store was taken is logged.
+both containers partitioned by /userId. Which store was taken is logged. Entra signs in as the AZURE_* and IDENTITY_*
+variables say, with the Azure CLI last.
 
 Prints {"listening":PORT} on stdout when ready, logs JSON lines on stderr. SIGTERM or SIGINT stops it.
 Exit codes: 0 stopped, 78 it cannot work as configured.

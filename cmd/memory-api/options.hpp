@@ -22,9 +22,23 @@ struct cosmos_access {
   std::string user_memories = "user-memories";
 };
 
+/// The environment's AZURE_* and IDENTITY_* variables, as every Azure SDK reads them.
+struct entra_access {
+  std::string tenant_id;
+  std::string client_id;
+  std::string client_secret;
+  std::string federated_token_file;
+  std::string authority_host = "https://login.microsoftonline.com";
+  std::string identity_endpoint;
+  std::string identity_header;
+  std::string imds_host = "http://169.254.169.254";
+  std::string ca_file;  ///< SSL_CERT_FILE; empty: the system's
+};
+
 struct options {
   store_kind store = store_kind::sqlite;
   cosmos_access cosmos;
+  entra_access entra;
   std::string bind = "127.0.0.1";
   uint16_t port = 8003;
   std::string data = "./memory.db";

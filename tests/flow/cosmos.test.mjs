@@ -6,6 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { addTurn, conversation, hobby } from './chats.mjs';
 import { Program } from './program.mjs';
+import { IDENTITY, withEntra } from './entra.mjs';
 import { environment, until, withStack } from './stack.mjs';
 
 const KEY = Buffer.from('a key for flow tests, not a secret').toString('base64');
@@ -123,4 +124,35 @@ test('check tries the account and says what is wrong with it', async () => {
     assert.match(wrong.out, /FAILED {2}Memory store[^]*unauthorized: [^]*is COSMOS_KEY this account's key/);
     assert.equal(wrong.code, 1);
   }, { COSMOS_KEY: Buffer.from('another').toString('base64') }, { start: ['redis', 'bus', 'llm', 'api'] });
+});
+
+test('without any key worker and Memory API sign in to the account with Entra', async () => {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'memory-worker-cosmos-'));
+  const program = new Program('cosmos', { dir, env: environment(), command: [] });
+  try {
+    program.spawn([path.join(process.env.MW_BIN, 'memory-devstack'), 'cosmos']);
+    const url = `http://127.0.0.1:${(await program.listening()).listening}`;
+    const cosmos = { COSMOS_ENDPOINT: `${url}/` };
+    const api = {};
+    await withEntra({
+      env: { MEMORY_API_ENDPOINT: undefined, ...cosmos },
+      api: ['--store', 'cosmos'],
+      apiEnv: api,
+      start: [],
+    }, async (stack, entra) => {
+      Object.assign(api, cosmos, {
+        COSMOS_DATABASE_NAME: 'memory_db', AZURE_AUTHORITY_HOST: entra.url, AZURE_TENANT_ID: IDENTITY.tenant,
+        AZURE_CLIENT_ID: IDENTITY.client, AZURE_CLIENT_SECRET: IDENTITY.secret,
+      });
+      for (const name of ['bus', 'redis', 'llm', 'api', 'worker']) await stack[`start_${name}`]();
+      const chats = [1, 2, 3].map((n) => conversation(n));
+      await stack.publish(chats);
+      await stack.storedOnceEach(chats);
+      assert.match(stack.api.log, /"event":"signed-in".*"identity":"environment"/);
+      assert.ok(!stack.api.log.includes(IDENTITY.secret));
+    });
+  } finally {
+    await program.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
