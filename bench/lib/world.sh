@@ -114,6 +114,7 @@ http {
     listen 127.0.0.1:$http_port backlog=1024$ssl;
     location = /v1/chat/completions { return 200 $(nginx_text "$1"); }
     location = /internal/context { return 200 $(nginx_text context); }
+    location ~ ^/dbs/[^/]+/colls/[^/]+\$ { return 200 '{"id":"c","partitionKey":{"paths":["/userId"],"kind":"Hash"}}'; }
     location /dbs/ {
       add_header etag '"1"' always;
       if (\$request_method = GET) { return 404 '{"code":"NotFound"}'; }
@@ -138,6 +139,7 @@ compose_worker() { # OPTION...
   local more=() bus_end=';UseDevelopmentEmulator=true;' scheme=http host=127.0.0.1
   if $tls; then
     bus_end=';' scheme=https host=localhost
+    more+=(REDIS_USERNAME=default REDIS_PASSWORD=bench) # TLS without a password would mean Entra
     set -- "$@" --receiver.ca-file="$data/cert.pem" --session_loader.ca-file="$data/cert.pem" --process.ca-file="$data/cert.pem"
   fi
   ! $trace || more+=(OTEL_EXPORTER_OTLP_ENDPOINT="$scheme://$host:$http_port" OTEL_BSP_MAX_QUEUE_SIZE=200000)
@@ -148,7 +150,7 @@ compose_worker() { # OPTION...
   fi
   worker_command=(env -i PATH="$PATH" HOME="$data/worker"
     SERVICEBUS_CONNECTION_STRING="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=dev;SharedAccessKey=dev$bus_end"
-    REDIS_HOST=$host REDIS_PORT="$redis_worker_port" REDIS_SSL=$tls REDIS_PASSWORD=
+    REDIS_HOST=$host REDIS_PORT="$redis_worker_port" REDIS_SSL=$tls
     AZURE_AI_CHAT_ENDPOINT="$scheme://$host:$http_port/v1" AZURE_AI_CHAT_KEY=bench "${more[@]}"
     sh -c 'cd "$1" && shift && exec "$@"' sh "$data/worker"
     "$bin/memory-worker" run --admin.port=0 --supervisor.drain-limit=1s "$@")

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -59,17 +60,41 @@ void fixed_field(std::string& out, uint32_t number, T v) {
 }
 static_assert(std::endian::native == std::endian::little);
 
+/// Tags and lengths are collected here and appended in one piece.
+class small_head {
+ public:
+  small_head& tag(uint32_t number, uint32_t wire_type) { return varint(number << 3 | wire_type); }
+  small_head& varint(uint64_t v) {
+    for (; v >= 0x80; v >>= 7) bytes_[size_++] = static_cast<char>(v | 0x80);
+    bytes_[size_++] = static_cast<char>(v);
+    return *this;
+  }
+  std::string_view text() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, 64> bytes_;  // six varints of at most ten bytes
+  size_t size_ = 0;
+};
+
 /// A KeyValue whose AnyValue takes `value_size` bytes, up to that value.
 void attribute_head(std::string& out, uint32_t number, std::string_view key, size_t value_size) {
-  tag(out, number, 2);
-  varint(out, 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size);
-  bytes_field(out, field::key, key);
-  tag(out, field::value, 2);
-  varint(out, value_size);
+  const size_t size = 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size;
+  out.append(small_head{}.tag(number, 2).varint(size).tag(field::key, 2).varint(key.size()).text())
+      .append(key);
+  out.append(small_head{}.tag(field::value, 2).varint(value_size).text());
 }
 void text_attribute(std::string& out, uint32_t number, std::string_view key, std::string_view value) {
-  attribute_head(out, number, key, 1 + varint_size(value.size()) + value.size());
-  bytes_field(out, field::string_value, value);
+  const size_t value_size = 1 + varint_size(value.size()) + value.size();
+  const size_t size = 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size;
+  out.append(small_head{}.tag(number, 2).varint(size).tag(field::key, 2).varint(key.size()).text())
+      .append(key);
+  out.append(small_head{}
+                 .tag(field::value, 2)
+                 .varint(value_size)
+                 .tag(field::string_value, 2)
+                 .varint(value.size())
+                 .text());
+  out.append(value);
 }
 
 template <size_t N>
