@@ -25,6 +25,7 @@ namespace mw::bench {
 namespace {
 
 constexpr std::string_view entity = "message-completed/Subscriptions/memory-worker-message-completed";
+constexpr const char* lease_token = "0123456789abcdef0123456789abcdef";
 constexpr std::string_view day_ms = "86400000";
 
 struct options {
@@ -42,6 +43,7 @@ struct event {
   pn_delivery_t* delivery = nullptr;
   size_t number = 0;
   std::string answer_key;
+  std::string lease_key;
   std::string message;
   std::string context;
   std::string conversation;
@@ -108,6 +110,8 @@ class floor {
       e->context = std::move(body);
       read_done(e);
     });
+    e->lease_key = std::string{redis::own_prefix} + "lease:" + user + ":" + session;
+    redis_.command({"SET", e->lease_key, lease_token, "NX", "PX", "60000"}, [](std::string_view) {});
     redis_.command({"GET", e->answer_key}, [](std::string_view) {});
     redis_.command({"STRLEN", chat::redis_key(session)}, [this, e](std::string_view) {
       redis_.command({"GET", chat::redis_key(session_id(e->number))}, [this, e](std::string_view text) {
@@ -148,6 +152,8 @@ class floor {
     http_.send(commit_, {}, commit_of_event(*e), [this, e](std::string&&) {
       if (--e->writes_left > 0) return write(e);
       redis_.command({"DEL", e->answer_key}, [](std::string_view) {});
+      redis_.command({"EVAL", std::string{redis::act_script}, "1", e->lease_key, lease_token, "DEL"},
+                     [](std::string_view) {});
       bus_.accept(e->delivery);
     });
   }

@@ -3,6 +3,8 @@
 #include <emmintrin.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -72,12 +74,25 @@ std::string_view quote_at(json_place place) {
   return place == json_place::plain ? R"(")" : R"(\")";
 }
 
+constexpr size_t short_text = 64;
+
+/// A short text that stands for itself, in one piece.
+void append_quoted(std::string& out, std::string_view text, std::string_view quote) {
+  std::array<char, short_text + 4> all;
+  char* end = std::copy(quote.begin(), quote.end(), all.data());
+  end = std::copy(text.begin(), text.end(), end);
+  end = std::copy(quote.begin(), quote.end(), end);
+  out.append(all.data(), static_cast<size_t>(end - all.data()));
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text, json_place place) {
+  size_t i = end_of_plain(text, 0);
+  if (i == text.size() && i <= short_text) return append_quoted(out, text, quote_at(place));
   out.append(quote_at(place));
   size_t taken = 0;  // up to here it is in `out`
-  for (size_t i = end_of_plain(text, 0); i < text.size(); i = end_of_plain(text, i)) {
+  for (; i < text.size(); i = end_of_plain(text, i)) {
     const auto c = static_cast<unsigned char>(text[i]);
     const size_t n = c >= 0x80 ? utf8_length_at(text, i) : 0;
     if (n > 0) {
@@ -127,12 +142,6 @@ json_writer& json_writer::any_key(std::string_view name) {
   separate();
   append_json_string(out_, name, place_);
   out_.push_back(':');
-  comma_ = false;
-  return *this;
-}
-json_writer& json_writer::plain_key(std::string_view name) {
-  separate();
-  out_.append(quote_at(place_)).append(name).append(place_ == json_place::plain ? R"(":)" : R"(\":)");
   comma_ = false;
   return *this;
 }

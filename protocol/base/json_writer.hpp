@@ -4,6 +4,8 @@
 // balances begin/end. No allocation beyond the target string's growth.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,8 +26,11 @@ class json_writer {
   json_writer& end_array();
   template <class Name>
   json_writer& key(const Name& name) {
-    if constexpr (std::is_array_v<Name>) return plain_key({name, sizeof name - 1});
-    return any_key(std::string_view{name});
+    if constexpr (std::is_array_v<Name>) {
+      return plain_key(name);
+    } else {
+      return any_key(std::string_view{name});
+    }
   }
   json_writer& value(std::string_view text);
   json_writer& value(const char* text) { return value(std::string_view{text}); }
@@ -55,7 +60,23 @@ class json_writer {
  private:
   void separate();
   json_writer& any_key(std::string_view name);
-  json_writer& plain_key(std::string_view name);
+  template <size_t N>
+  json_writer& plain_key(const char (&name)[N]) {
+    std::array<char, N + 6> text;  // in one piece: most of what is written is names
+    char* end = text.data();
+    const auto put = [&end](char c) { *end++ = c; };
+    const bool escaped = place_ == json_place::in_string;
+    if (comma_) put(',');
+    if (escaped) put('\\');
+    put('"');
+    end = std::copy_n(name, N - 1, end);
+    if (escaped) put('\\');
+    put('"');
+    put(':');
+    out_.append(text.data(), static_cast<size_t>(end - text.data()));
+    comma_ = false;
+    return *this;
+  }
   std::string& out_;
   json_place place_;
   bool comma_ = false;

@@ -203,12 +203,17 @@ bool contains_quote(std::string_view text, std::string_view quote) {
 }
 
 result<analysis> read_analysis(std::string_view content, const analysis_input& input) {
-  for (const std::string_view candidate : json_objects_in(content)) {
-    const chat::json_document document{candidate};
+  const auto read = [&](std::string_view text) -> std::optional<result<analysis>> {
+    const chat::json_document document{text};
     object root;
-    if (document.error() != nullptr || document.root().get(root) != simdjson::SUCCESS) continue;
+    if (document.error() != nullptr || document.root().get(root) != simdjson::SUCCESS) return std::nullopt;
     return read_object(root, input);
-  }
+  };
+  // Where the server enforces the schema, the whole answer is the object.
+  if (content.starts_with('{'))
+    if (auto whole = read(content)) return std::move(*whole);
+  for (const std::string_view candidate : json_objects_in(content))
+    if (auto piece = read(candidate)) return std::move(*piece);
   return invalid("the answer holds no complete JSON object");
 }
 

@@ -108,6 +108,16 @@ char32_t fold_case(char32_t c) {
   return c;
 }
 
+/// Whether clean_text() has nothing to do: printable ASCII, single spaces between words.
+bool is_clean(std::string_view text) {
+  bool space = true;  // none at the beginning
+  for (const char ch : text) {
+    if (ch < 0x20 || ch == 0x7F || (space && ch == ' ')) return false;  // bytes from 0x80 on are negative
+    space = ch == ' ';
+  }
+  return !space || text.empty();
+}
+
 /// squeeze() where every byte is a character; `map` keeps ASCII ASCII.
 template <class Map>
 std::string squeeze_ascii(std::string_view text, const Map& map) {
@@ -171,6 +181,7 @@ std::string hex_sha256(std::string_view domain, std::string_view text) {
 }  // namespace
 
 std::string clean_text(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes && is_clean(text)) return std::string{text};
   std::string out = squeeze(text, [](char32_t c) { return is_unwanted(c) ? char32_t{0} : c; });
   if (out.size() > max_bytes) {
     out.resize(utf8_prefix(out, max_bytes).size());

@@ -5,11 +5,6 @@
 namespace mw::redis {
 namespace {
 
-/// ARGV: the token, then the command without its key.
-constexpr std::string_view act_script =
-    "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call(ARGV[2],KEYS[1],unpack(ARGV,3)) end return "
-    "0";
-
 std::string text_of(std::chrono::milliseconds ttl) {
   return std::to_string(std::max<std::chrono::milliseconds::rep>(ttl.count(), 1));
 }

@@ -19,6 +19,11 @@
 
 namespace mw::redis {
 
+/// Runs a command on a key that still holds our token. ARGV: the token, then the command without its key.
+inline constexpr std::string_view act_script =
+    "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call(ARGV[2],KEYS[1],unpack(ARGV,3)) end return "
+    "0";
+
 inline constexpr std::string_view own_prefix = "memory-worker:";
 
 class own_keys {
