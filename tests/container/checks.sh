@@ -135,7 +135,8 @@ publishes() {
 
 is_held() { [ "$(ask /status 5680 | jq '[.entities[].locked] | add')" -gt 0 ]; }
 
-# Windows wait a minute by default, so at SIGTERM the conversation is held: it must be stored, or still be on the bus.
+# Windows wait a minute by default, so at SIGTERM the conversation is held: it must be stored, or given back
+# to the bus, not left under a lock.
 loses_nothing_at_its_end() {
   local user session totals
   publishes && await 20 is_held && stops_cleanly worker || return 1
@@ -143,7 +144,7 @@ loses_nothing_at_its_end() {
   totals=$(ask /status 5680 | jq -c '{active: [.entities[].active] | add, locked: [.entities[].locked] | add,
     dead: [.entities[].totals.deadLettered] | add}')
   echo "   left on the bus: $totals"
-  jq -e '.dead == 0 and .active + .locked > 0' <<<"$totals" >/dev/null ||
+  jq -e '.dead == 0 and .locked == 0 and .active > 0' <<<"$totals" >/dev/null ||
     ask "/api/memory/users/$user/conversations/$session" 8003 | jq -e '.summary | length > 0' >/dev/null
 }
 
