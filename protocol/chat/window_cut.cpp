@@ -26,9 +26,9 @@ class place {
   /// Whether message `i` lies beyond: later in the list, or (mark not found) strictly later in time.
   bool before(const conversation& c, size_t i) const {
     if (found()) return i > index_;
-    return before(parse_iso_time(c.messages[i].timestamp));
+    const auto t = parse_iso_time(c.messages[i].timestamp);
+    return t && time_ && *t > *time_;
   }
-  bool before(const std::optional<wall_time>& t) const { return t && time_ && *t > *time_; }
 
   bool at_or_before(const conversation& c, size_t i) const {
     if (found()) return i >= index_;
@@ -96,20 +96,6 @@ std::optional<size_t> find_event_message(const conversation& c, std::string_view
   return std::nullopt;
 }
 
-watermark watermark_at(const conversation& c, size_t index) {
-  const auto& m = c.messages[index];
-  if (parse_iso_time(m.timestamp)) return {m.id, m.timestamp};
-  std::optional<wall_time> latest;
-  const std::string* text = &m.timestamp;
-  for (size_t i = 0; i < index; ++i) {
-    const auto t = parse_iso_time(c.messages[i].timestamp);
-    if (!t || (latest && *t <= *latest)) continue;
-    latest = t;
-    text = &c.messages[i].timestamp;
-  }
-  return {m.id, *text};
-}
-
 std::vector<watermark> take_watermarks(conversation& c) {
   std::vector<watermark> out;
   out.reserve(c.messages.size());
@@ -161,14 +147,6 @@ cut cut_new(const conversation& c, const cut_request& request) {
   if (!c.messages.empty()) out.through_index = c.messages.size() - 1;
   out.moved_on = !out.event_found && moved_on(c, request, out.user_spoke);
   return out;
-}
-
-bool covers(const conversation& c, const watermark& stored, const watermark& position) {
-  if (stored == position) return true;
-  const place at{c, stored};
-  const place asked{c, position};
-  if (asked.found()) return !at.before(c, asked.index());
-  return !at.before(asked.time());
 }
 
 }  // namespace mw::chat

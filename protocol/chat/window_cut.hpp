@@ -63,13 +63,9 @@ struct cut {
 /// Index of the last message whose id equals `chat_message_id` or starts with it + '_'.
 std::optional<size_t> find_event_message(const conversation& c, std::string_view chat_message_id);
 
-/// The watermark that says "analysed up to and including c.messages[index]" (must exist). Where that message
-/// has no readable timestamp, the latest one before it is taken, so that a trimmed conversation stays
-/// decidable.
-watermark watermark_at(const conversation& c, size_t index);
-
-/// watermark_at() of every message, in one pass. Moves ids and timestamps out of the conversation: they are
-/// gone afterwards.
+/// For each message the watermark that says "analysed up to and including this one", in one pass. Where a
+/// message has no readable timestamp, the latest one before it is taken, so that a trimmed conversation stays
+/// decidable. Moves ids and timestamps out of the conversation: they are gone afterwards.
 std::vector<watermark> take_watermarks(conversation& c);
 
 /// Index of the first of the messages at the conversation's end that all lie beyond `base`; 0 without a base.
@@ -78,8 +74,5 @@ size_t first_beyond(const conversation& c, const std::optional<watermark>& base)
 /// All messages up to the conversation's end are taken (a newer event of the window may not have arrived
 /// yet).
 cut cut_new(const conversation& c, const cut_request& request);
-
-/// Whether `stored` lies at or after `position` in this conversation (same rule as above; used for coverage).
-bool covers(const conversation& c, const watermark& stored, const watermark& position);
 
 }  // namespace mw::chat

@@ -283,6 +283,7 @@ TEST_CASE("cut: without completedAt a fresh user message shows that the conversa
 
 TEST_CASE("watermark: taken from a message without timestamp it carries the latest time before it") {
   auto c = turns(1, 3);
+  const auto watermark_at = [](conversation of, size_t index) { return take_watermarks(of).at(index); };
   CHECK(watermark_at(c, 3) == mark("2_assistant", 2));
   c.messages[5].timestamp = std::string{"soon"};
   c.messages[4].timestamp.clear();
@@ -291,19 +292,14 @@ TEST_CASE("watermark: taken from a message without timestamp it carries the late
   CHECK(watermark_at(c, 5) == watermark{"3_assistant", ""});
 }
 
-TEST_CASE("covers: positions decide where both are there, times where not") {
+TEST_CASE("beyond a watermark: its position decides where it is still there, its time where not") {
   const auto c = turns(1, 3);
-  const watermark first = mark("1_user", 1);
-  const watermark last = mark("3_user", 3);
-  CHECK(covers(c, last, first));
-  CHECK(covers(c, last, last));
-  CHECK_FALSE(covers(c, first, last));
-  CHECK_FALSE(covers(c, first, mark("1_assistant", 1)));  // same time, later position
-  CHECK(covers(c, mark("gone", 3), last));
-  CHECK_FALSE(covers(c, mark("gone", 2), last));
-  CHECK(covers(c, last, mark("gone", 3)));
-  CHECK_FALSE(covers(c, last, mark("gone", 4)));
-  CHECK(covers(c, last, watermark{"gone", ""}));
-  CHECK(covers(c, watermark{"gone", ""}, last));
-  CHECK(covers(conversation{}, first, first));
+  CHECK(first_beyond(c, mark("3_user", 3)) == 5);
+  CHECK(first_beyond(c, mark("1_user", 1)) == 1);  // same time, later position
+  CHECK(first_beyond(c, mark("gone", 3)) == 6);
+  CHECK(first_beyond(c, mark("gone", 2)) == 4);
+  CHECK(first_beyond(c, mark("gone", 4)) == 6);
+  CHECK(first_beyond(c, watermark{"gone", ""}) == 6);
+  CHECK(first_beyond(c, std::nullopt) == 0);
+  CHECK(first_beyond(conversation{}, mark("1_user", 1)) == 0);
 }
