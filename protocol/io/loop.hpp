@@ -27,6 +27,7 @@ class loop {
   using fd_handler = std::function<void(uint32_t events)>;
 
   loop();
+  /// Tasks, timers and handlers that are left are dropped, not run.
   ~loop();
   loop(const loop&) = delete;
   loop& operator=(const loop&) = delete;

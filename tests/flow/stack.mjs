@@ -166,6 +166,7 @@ export class Stack {
     this.worker.options.env = this.workerEnvironment();
     this.worker.spawn([path.join(bin, 'memory-worker'), ...args]);
     const { code, signal } = await this.worker.end();
+    this.worker.checkSanitizer();
     return { code, signal, out: this.worker.output, log: this.worker.log };
   }
 

@@ -83,3 +83,23 @@ TEST_CASE("loop: outside of a loop nothing is put off") {
   mw::io::loop::at_turn_end([&] { ++ran; });
   CHECK(ran == 1);
 }
+
+// The identity posts its credentials to the loop as it goes, and a timer of a link may hold the last identity.
+TEST_CASE("loop: what a left timer owns may post as it goes, and that is let go as well") {
+  struct posts_as_it_goes {
+    mw::io::loop& loop;
+    std::shared_ptr<int> credentials;
+    ~posts_as_it_goes() {
+      loop.post([held = std::move(credentials)] {});
+    }
+  };
+  const auto credentials = std::make_shared<int>();
+  {
+    mw::io::loop loop;
+    auto last = std::make_shared<posts_as_it_goes>(posts_as_it_goes{loop, {}});
+    last->credentials = credentials;
+    loop.after(std::chrono::hours{1}, [last = std::move(last)] {});
+    CHECK(credentials.use_count() == 2);
+  }
+  CHECK(credentials.use_count() == 1);
+}
