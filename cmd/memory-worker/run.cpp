@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 
+#include "actors/loop_scheduler.hpp"
 #include "actors/supervisor.hpp"
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
@@ -139,6 +140,7 @@ int run_worker(const config::loaded& c) {
   actor_config.set("scheduler.policy", caf::atom("sharing"));
   actor_config.set("scheduler.max-threads", size_t{c.values.process.threads});
   actor_config.set("scheduler.max-throughput", size_t{200});
+  if (c.values.process.threads == 1) loop_scheduler::install(actor_config, (*world)->loop());
   bool clean = true;
   {
     caf::actor_system system{actor_config};

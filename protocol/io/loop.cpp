@@ -39,6 +39,10 @@ loop::~loop() {
   close(epoll_);
 }
 
+bool loop::on_loop_thread() const {
+  return turn_of_this_thread == &at_turn_end_;
+}
+
 void loop::post(task fn) {
   bool wake = false;
   {
@@ -138,7 +142,6 @@ void loop::run_timers() {
 }
 
 void loop::run() {
-  thread_ = std::this_thread::get_id();
   turn_of_this_thread = &at_turn_end_;
   std::array<epoll_event, 256> events{};
   for (;;) {
@@ -160,6 +163,8 @@ void loop::run() {
     }
     run_posted();
     run_timers();
+    end_turn();
+    run_posted();  // what the turn's end posted needs no look at the sockets first
     end_turn();
     const std::lock_guard lock{mutex_};
     if (stopping_ && posted_.empty()) break;

@@ -40,7 +40,8 @@ class loop {
   /// On a loop's thread, inside a callback: runs `fn` when this turn (events, posted tasks, timers) is over,
   /// in order; elsewhere at once. For what wakes another thread, so that one turn wakes it once.
   static void at_turn_end(task fn);
-  bool on_loop_thread() const { return std::this_thread::get_id() == thread_; }
+  /// Any thread.
+  bool on_loop_thread() const;
 
   /// Level-triggered. One handler per fd. The caller keeps the fd open until unwatch().
   void watch(int fd, uint32_t events, fd_handler handler);
@@ -67,7 +68,6 @@ class loop {
 
   int epoll_ = -1;
   int wake_ = -1;
-  std::thread::id thread_;
   clock::time_point now_ = clock::now();
   std::unordered_map<int, std::shared_ptr<watched>> watched_;
   uint64_t generation_ = 0;
