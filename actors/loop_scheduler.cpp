@@ -84,10 +84,9 @@ void loop_clock::cancel_all() {
 // --- the scheduler ---
 
 void loop_scheduler::install(caf::actor_system_config& config, io::loop& loop) {
-  config.module_factories.emplace_back(
-      [&loop](caf::actor_system& system) -> caf::actor_system::module* {
-        return new loop_scheduler(system, loop);  // the system owns its modules
-      });
+  config.module_factories.emplace_back([&loop](caf::actor_system& system) -> caf::actor_system::module* {
+    return new loop_scheduler(system, loop);  // the system owns its modules
+  });
 }
 
 loop_scheduler::loop_scheduler(caf::actor_system& system, io::loop& loop)
@@ -130,7 +129,8 @@ void loop_scheduler::close(const std::shared_ptr<std::promise<void>>& closed) {
   if (planned_) return io::loop::at_turn_end([this, closed] { close(closed); });
   closed_ = true;
   clock_.cancel_all();
-  // Spawning from this thread left it a reference to the system's logger, which the system waits for at its end.
+  // Spawning from this thread left it a reference to the system's logger, which the system waits for at its
+  // end.
   caf::logger::set_current_actor_system(nullptr);
   closed->set_value();
 }

@@ -1,7 +1,8 @@
-// CAF's scheduler on an I/O loop's own thread: with one thread for the actors (process.threads=1) they run at the end
-// of a turn of the loop, after everything the turn brought. A message between the I/O side and an actor then wakes no
-// other thread and crosses no cache. Delayed messages are timers of the loop. Actors never block, so the loop waits
-// for them no longer than for one message of each. `run` installs it; the loop must outlive the actor system.
+// CAF's scheduler on an I/O loop's own thread: with one thread for the actors (process.threads=1) they run at
+// the end of a turn of the loop, after everything the turn brought. A message between the I/O side and an
+// actor then wakes no other thread and crosses no cache. Delayed messages are timers of the loop. Actors
+// never block, so the loop waits for them no longer than for one message of each. `run` installs it; the loop
+// must outlive the actor system.
 #pragma once
 
 #include <future>

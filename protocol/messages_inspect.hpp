@@ -118,6 +118,11 @@ typename I::result_type inspect(I& f, prompt_message& x) {
 namespace analysis {
 
 template <class I>
+typename I::result_type inspect(I& f, span_part& x) {
+  return f(caf::meta::type_name("mw.span_part.v1"), x.message, x.position);
+}
+
+template <class I>
 typename I::result_type inspect(I& f, loaded_conversation& x) {
   std::vector<std::vector<std::string>> profile(x.profile.begin(), x.profile.end());
   bool has_base = x.base.has_value();

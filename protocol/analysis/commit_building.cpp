@@ -35,40 +35,38 @@ void record_skipped(memory::commit& out, const loaded_conversation& c, std::stri
   }
   const llm::prompt_message* first = nullptr;
   const llm::prompt_message* last = nullptr;
-  for (const auto& m : c.messages) {
-    bool is_new = false;
-    for (const auto& at : c.span) is_new = is_new || at == m.position;
-    if (!is_new) continue;
-    if (first == nullptr) first = &m;
-    last = &m;
+  for (const auto& p : c.span) {
+    if (p.message == span_part::not_analysed) continue;
+    last = &c.messages[p.message];
+    if (first == nullptr) first = last;
   }
   if (first != nullptr) out.skipped.push_back({first->position, last->position, std::string{reason}, 1});
 }
 
 }  // namespace
 
-memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(loaded_conversation&& c, llm::analysis a, const memory::usage& used,
                          std::string_view model) {
   auto out = frame_of(c, used, model);
-  out.span = std::move(c.span);
-  out.summary = a.summary;
-  out.themes = a.themes;
-  out.persons = a.persons;
-  out.places = a.places;
+  out.span = span_positions(std::move(c));
+  out.summary = std::move(a.summary);
+  out.themes = std::move(a.themes);
+  out.persons = std::move(a.persons);
+  out.places = std::move(a.places);
   out.user_sentiment = a.user_sentiment;
-  out.operations = a.operations;
+  out.operations = std::move(a.operations);
   return out;
 }
 
-memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(const loaded_conversation& c, llm::analysis a, const memory::usage& used,
                          std::string_view model) {
-  return commit_of(loaded_conversation{c}, a, used, model);
+  return commit_of(loaded_conversation{c}, std::move(a), used, model);
 }
 
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
                                   const memory::usage& used, std::string_view model) {
   auto out = frame_of(c, used, model);
-  out.span = c.span;
+  out.span = span_positions(c);
   out.defaults = true;
   out.summary = default_summary;
   record_skipped(out, c, reason);
@@ -78,8 +76,7 @@ memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view
 uint64_t fingerprint(const loaded_conversation& c) {
   uint64_t hash = 0xcbf29ce484222325;
   const auto mix = [&hash](std::string_view text) {
-    for (const char ch : text) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3;
-    hash = (hash ^ text.size()) * 0x100000001b3;
+    hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x100000001b3;
   };
   mix(c.user_id);
   mix(c.session_id);
@@ -89,7 +86,7 @@ uint64_t fingerprint(const loaded_conversation& c) {
   hash = (hash ^ c.messages.size()) * 0x100000001b3;
   for (const auto& m : c.messages) {
     mix(m.position.id);
-    hash = (hash ^ std::hash<std::string>{}(m.text)) * 0x100000001b3;
+    mix(m.text);
   }
   return hash;
 }

@@ -84,13 +84,25 @@ void fill_stored(loaded_conversation& out, const memory::context& stored) {
 void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::cut& cut) {
   const size_t beyond = cut.advances ? chat::first_beyond(c, out.base) : cut.through_index + 1;
   auto positions = chat::take_watermarks(c);
-  out.messages.reserve(cut.fresh.size());
-  for (const size_t i : cut.fresh)
-    out.messages.push_back({c.messages[i].from, std::move(c.messages[i].content), positions[i], true});
   out.through = cut.advances || !out.base ? positions[cut.through_index] : *out.base;
-  const auto at = [&](size_t i) { return positions.begin() + static_cast<std::ptrdiff_t>(i); };
-  if (beyond <= cut.through_index)
-    out.span.assign(std::move_iterator{at(beyond)}, std::move_iterator{at(cut.through_index + 1)});
+  out.messages.reserve(cut.fresh.size());
+  if (beyond <= cut.through_index) out.span.reserve(cut.through_index + 1 - beyond);
+  size_t next = beyond;
+  for (const size_t i : cut.fresh) {
+    for (; next < i; ++next) out.span.push_back({span_part::not_analysed, std::move(positions[next])});
+    if (next == i && next <= cut.through_index) {
+      out.span.push_back({static_cast<uint32_t>(out.messages.size()), {}});
+      ++next;
+    }
+    out.messages.push_back(
+        {c.messages[i].from, std::move(c.messages[i].content), std::move(positions[i]), true});
+  }
+  for (; next <= cut.through_index; ++next)
+    out.span.push_back({span_part::not_analysed, std::move(positions[next])});
+}
+
+bool in_span(const loaded_conversation& c, size_t message) {
+  return std::any_of(c.span.begin(), c.span.end(), [&](const span_part& p) { return p.message == message; });
 }
 
 std::optional<size_t> index_of(const loaded_conversation& c, const memory::watermark& position) {
@@ -103,9 +115,7 @@ std::optional<size_t> index_of(const loaded_conversation& c, const memory::water
 size_t end_of(const loaded_conversation& c, const memory::skipped_span& s) {
   if (const auto at = index_of(c, s.to)) return *at;
   size_t retried = 0;
-  while (retried < c.messages.size() &&
-         std::find(c.span.begin(), c.span.end(), c.messages[retried].position) == c.span.end())
-    ++retried;
+  while (retried < c.messages.size() && !in_span(c, retried)) ++retried;
   return retried > 0 ? retried - 1 : 0;
 }
 
@@ -173,15 +183,29 @@ preparation prepare(const prepare_request& r) {
   return p;
 }
 
+std::vector<memory::watermark> span_positions(const loaded_conversation& c) {
+  return span_positions(loaded_conversation{c});
+}
+
+std::vector<memory::watermark> span_positions(loaded_conversation&& c) {
+  std::vector<memory::watermark> out;
+  out.reserve(c.span.size());
+  for (auto& p : c.span)
+    out.push_back(
+        std::move(p.message == span_part::not_analysed ? p.position : c.messages[p.message].position));
+  return out;
+}
+
 loaded_conversation first_messages(const loaded_conversation& c, size_t count) {
   if (count >= c.messages.size()) return c;
   loaded_conversation part = c;
   part.messages.resize(std::max<size_t>(count, 1));
   const auto& last = part.messages.back().position;
-  const auto in_span = std::find(part.span.begin(), part.span.end(), last);
-  if (in_span != part.span.end()) {
+  const auto end = std::find_if(part.span.begin(), part.span.end(),
+                                [&](const span_part& s) { return s.message == part.messages.size() - 1; });
+  if (end != part.span.end()) {
     part.through = last;
-    part.span.erase(in_span + 1, part.span.end());
+    part.span.erase(end + 1, part.span.end());
   } else {
     // Only retried messages, all of them below the watermark: it stays.
     part.through = part.base.value_or(last);

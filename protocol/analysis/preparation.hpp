@@ -17,6 +17,14 @@
 
 namespace mw::analysis {
 
+/// One message of the span: one of `messages` (its place there; the position is that one's), or a message
+/// that is not analysed (a tool's, an empty one).
+struct span_part {
+  static constexpr uint32_t not_analysed = UINT32_MAX;
+  uint32_t message = not_analysed;
+  memory::watermark position;
+};
+
 /// Everything the analysis and its commit need. `messages` are the fresh ones, at least one of them the
 /// user's; `previous_summary` is empty where there is none worth keeping.
 struct loaded_conversation : llm::analysis_input {
@@ -25,7 +33,7 @@ struct loaded_conversation : llm::analysis_input {
   std::string forgotten_before;               ///< of this session at load; empty: nothing was forgotten
   std::optional<memory::watermark> base;      ///< stored watermark; nullopt: there is no record
   memory::watermark through;                  ///< where the watermark goes when `messages` are analysed
-  std::vector<memory::watermark> span;        ///< messages after base up to and including through
+  std::vector<span_part> span;                ///< messages after base up to and including through
   std::vector<memory::skipped_span> retried;  ///< formerly skipped spans that begin among `messages`
   std::vector<memory::skipped_span> left;     ///< what of these lies behind `messages`: stays recorded
   bool covers_event = true;                   ///< false: cut short, another round follows
@@ -50,6 +58,10 @@ struct preparation {
 };
 
 preparation prepare(const prepare_request& r);
+
+/// The positions of the span's messages; the second takes them out of `c`.
+std::vector<memory::watermark> span_positions(const loaded_conversation& c);
+std::vector<memory::watermark> span_positions(loaded_conversation&& c);
 
 /// The job's end where it has to wait for something else than itself.
 flow::job_result postpone(const flow::job_spec& job, std::chrono::milliseconds wait);

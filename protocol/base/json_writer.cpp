@@ -111,6 +111,10 @@ void append_json_string(std::string& out, std::string_view text, json_place plac
   out.append(quote_at(place));
 }
 
+bool is_plain_json_text(std::string_view text) {
+  return end_of_plain(text, 0) == text.size();
+}
+
 void json_writer::separate() {
   if (comma_) out_.push_back(',');
   comma_ = true;

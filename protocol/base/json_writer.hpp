@@ -85,4 +85,7 @@ class json_writer {
 /// Appends `text` as a JSON string, quotes included (those escaped where it stands inside a string).
 void append_json_string(std::string& out, std::string_view text, json_place place = json_place::plain);
 
+/// Whether `text` is the same inside a JSON string: nothing in it is escaped.
+bool is_plain_json_text(std::string_view text);
+
 }  // namespace mw

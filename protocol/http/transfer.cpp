@@ -1,11 +1,15 @@
 #include "protocol/http/transfer.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 
 #include "protocol/http/server_message.hpp"
 
 namespace mw::http {
 namespace {
+
+constexpr size_t usual_headers = 16;
 
 bool usable_url(std::string_view url) {
   return url.starts_with("http://") || url.starts_with("https://");
@@ -16,6 +20,15 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+/// libcurl would ask the environment for every name of a proxy at every request.
+bool environment_names_a_proxy() {
+  constexpr std::array names{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+  return std::any_of(names.begin(), names.end(), [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  });
 }
 
 errc code_of(CURLcode code) {
@@ -62,7 +75,11 @@ std::string describe(const request& r) {
 }
 
 transfer::transfer(const client_options& options, const socket_hooks& hooks)
-    : easy_(curl_easy_init()), http2_(options.http2), parsed_url_(curl_url()) {
+    : easy_(curl_easy_init()),
+      http2_(options.http2),
+      user_agent_(options.user_agent.empty() ? std::string{} : "User-Agent: " + options.user_agent),
+      proxy_named_(environment_names_a_proxy()),
+      parsed_url_(curl_url()) {
   curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
@@ -72,7 +89,6 @@ transfer::transfer(const client_options& options, const socket_hooks& hooks)
   curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION,
                    options.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(easy_, CURLOPT_USERAGENT, options.user_agent.c_str());
   if (!options.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &transfer::on_header);
@@ -101,9 +117,9 @@ status transfer::prepare(queued_request q) {
   if (auto set = set_url(r); !set) return set;
   set_method(r);
   set_headers(std::move(r.headers), !r.body.empty());
-  if (no_proxy_ != r.no_proxy) {
-    curl_easy_setopt(easy_, CURLOPT_NOPROXY, r.no_proxy ? "*" : nullptr);
-    no_proxy_ = r.no_proxy;
+  if (const bool direct = r.no_proxy || !proxy_named_; no_proxy_ != direct) {
+    curl_easy_setopt(easy_, CURLOPT_NOPROXY, direct ? "*" : nullptr);
+    no_proxy_ = direct;
   }
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
@@ -153,6 +169,8 @@ void transfer::set_headers(std::vector<std::pair<std::string, std::string>> head
         line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
     header_list_ = curl_slist_append(header_list_, line.c_str());
   }
+  // As one of these headers it is printed once a request; as libcurl's own option twice.
+  if (!user_agent_.empty()) header_list_ = curl_slist_append(header_list_, user_agent_.c_str());
   header_list_ = curl_slist_append(header_list_, "Expect:");
   if (!has_type) header_list_ = curl_slist_append(header_list_, "Content-Type:");
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
@@ -170,6 +188,7 @@ size_t transfer::on_header(const char* data, size_t size, size_t count, void* se
   if (line.empty()) t.headers_complete_ = true;
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
+  if (t.answer_.headers.empty()) t.answer_.headers.reserve(usual_headers);
   t.answer_.headers.emplace_back(lower(line.substr(0, colon)), trim(line.substr(colon + 1)));
   return size * count;
 }

@@ -62,6 +62,8 @@ class transfer {
   queued_request current_;
   response answer_;
   bool too_large_ = false;
+  std::string user_agent_;  ///< its header line
+  bool proxy_named_;        ///< in the environment, when this was made
   bool no_proxy_ = false;
   bool headers_complete_ = false;
   std::string method_;

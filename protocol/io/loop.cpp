@@ -27,8 +27,8 @@ loop::loop() {
   epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &ev);
 }
 
-// What a task, timer or handler owns may post, cancel or unwatch while it goes: everything is let go while the
-// loop is still whole, until nothing more comes.
+// What a task, timer or handler owns may post, cancel or unwatch while it goes: everything is let go while
+// the loop is still whole, until nothing more comes.
 loop::~loop() {
   while (!posted_.empty() || !timers_.empty() || !watched_.empty()) {
     const auto tasks = std::exchange(posted_, {});

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "protocol/base/json_writer.hpp"
 #include "protocol/llm/schema.hpp"
 
@@ -121,13 +123,49 @@ class line_writer {
     json_writer w{out_, place_};
     write(w.begin_object());
     w.end_object();
-    out_.append(place_ == json_place::plain ? "\n" : R"(\n)");
+    out_.append(newline());
+  }
+  /// {"n":"m3","role":"user","new":true,"text":"..."}; what is the same in all lines is in one piece.
+  void message(size_t number, const prompt_message& m) {
+    const auto& p = pieces_of(place_);
+    out_.append(p.begin).append(fmt::format_int{number}.c_str());
+    out_.append(p.middle[m.from == chat::role::user ? 1 : 0][m.fresh ? 1 : 0]);
+    append_json_string(out_, m.text, place_);
+    out_.append("}").append(newline());
   }
 
  private:
+  struct pieces {
+    std::string begin;  ///< {"n":"m
+    std::array<std::array<std::string, 2>, 2>
+        middle;  ///< ","role":"user","new":true,"text":  by user, by new
+  };
+  static pieces make_pieces(json_place place);
+  static const pieces& pieces_of(json_place place) {
+    static const std::array<pieces, 2> all{make_pieces(json_place::plain),
+                                           make_pieces(json_place::in_string)};
+    return all[place == json_place::plain ? 0 : 1];
+  }
+  std::string_view newline() const { return place_ == json_place::plain ? "\n" : R"(\n)"; }
+
   std::string& out_;
   json_place place_;
 };
+
+line_writer::pieces line_writer::make_pieces(json_place place) {
+  pieces p;
+  for (const auto from : {chat::role::assistant, chat::role::user}) {
+    for (const bool fresh : {false, true}) {
+      std::string text;
+      json_writer w{text, place};
+      w.begin_object().field("n", "m#").field("role", role_name(from)).field("new", fresh).key("text");
+      const size_t number = text.find('#');
+      p.begin = text.substr(0, number);
+      p.middle[from == chat::role::user ? 1 : 0][fresh ? 1 : 0] = text.substr(number + 1);
+    }
+  }
+  return p;
+}
 
 void write_profile(json_writer& w, const analysis_input& input) {
   w.key("profile").begin_object();
@@ -146,12 +184,7 @@ void write_lines(line_writer out, const analysis_input& input) {
   for (const auto& m : input.messages) {
     ++number;
     if (m.from != chat::role::user && m.from != chat::role::assistant) continue;
-    const fmt::format_int digits{number};
-    std::string label{'m'};
-    label.append(digits.data(), digits.size());
-    out.line([&](json_writer& w) {
-      w.field("n", label).field("role", role_name(m.from)).field("new", m.fresh).field("text", m.text);
-    });
+    out.message(number, m);
   }
 }
 

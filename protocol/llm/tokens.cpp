@@ -1,15 +1,14 @@
+#include <emmintrin.h>
+
 #include <algorithm>
-#include <cstring>
 
 #include "protocol/llm/analyst.hpp"
 
 namespace mw::llm {
 namespace {
 
-bool all_ascii(const char* eight) {
-  uint64_t bytes = 0;
-  std::memcpy(&bytes, eight, sizeof bytes);
-  return (bytes & 0x8080808080808080) == 0;
+bool all_ascii(const char* sixteen) {
+  return _mm_movemask_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen))) == 0;
 }
 
 }  // namespace
@@ -19,9 +18,9 @@ uint32_t estimate_tokens(std::string_view text) {
   // one each, emoji take two.
   uint64_t quarters = 0;
   for (size_t i = 0; i < text.size();) {
-    if (text.size() - i >= 8 && all_ascii(text.data() + i)) {
-      quarters += 8;
-      i += 8;
+    if (text.size() - i >= 16 && all_ascii(text.data() + i)) {
+      quarters += 16;
+      i += 16;
       continue;
     }
     const auto byte = static_cast<unsigned char>(text[i++]);

@@ -6,6 +6,7 @@
 #include <simdjson.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,15 +16,28 @@
 
 namespace mw::memory {
 
+/// This thread's reused parser, or one of its own while that is in use; large buffers are not kept.
+class borrowed_parser {
+ public:
+  borrowed_parser();
+  ~borrowed_parser();
+  borrowed_parser(const borrowed_parser&) = delete;
+  borrowed_parser& operator=(const borrowed_parser&) = delete;
+  simdjson::dom::parser* operator->() const { return parser_.get(); }
+
+ private:
+  std::unique_ptr<simdjson::dom::parser> parser_;
+};
+
 class json_fields {
  public:
   /// Parses a whole text; `what` opens every complaint ("profile document"). Reading happens inside `read`,
   /// which gets the fields of the top object. errc::malformed: not JSON, not an object, or a complaint.
   template <class Read>
   static status parse(std::string_view text, std::string_view what, Read&& read) {
-    simdjson::dom::parser parser;
+    const borrowed_parser parser;
     simdjson::dom::element root;
-    if (const auto error = parser.parse(text.data(), text.size()).get(root))
+    if (const auto error = parser->parse(text.data(), text.size()).get(root))
       return fail(errc::malformed, std::string{what} + " is not JSON: " + simdjson::error_message(error));
     std::string complaint;
     json_fields fields{root, std::string{what}, complaint};

@@ -42,13 +42,14 @@ void client::impl::command(const std::vector<std::string>& argv, reply_fn done) 
     refused = *over_;
   } else if (!started_) {
     refused = fail(dependency::redis, errc::internal, "command before connect");
-  } else if (append_command(inbox_bytes_, argv)) {
+  } else if (argv.empty()) {
+    refused = fail(dependency::redis, errc::internal, "a command without words");
+  } else {
+    append_command(inbox_bytes_, argv);
     inbox_.push_back({std::move(done), inbox_bytes_.size() - before});
     if (!send_due_) loop_.post([self = shared_from_this()] { self->send_inbox(); });
     send_due_ = true;
     return;
-  } else {
-    refused = fail(dependency::redis, errc::internal, "a command that cannot be formatted");
   }
   loop_.post([done = std::move(done), refused = std::move(refused)] { done(refused); });
 }

@@ -1,7 +1,5 @@
 #include "protocol/redis/command_bytes.hpp"
 
-#include <hiredis/hiredis.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -32,6 +30,16 @@ std::string_view word_at(std::string_view bytes, size_t& at) {
   return word;
 }
 
+/// "*3\r\n", "$12\r\n"
+void append_count(std::string& out, char type, size_t count) {
+  std::array<char, 24> line;
+  line[0] = type;
+  char* end = std::to_chars(line.data() + 1, line.data() + line.size(), count).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.append(line.data(), static_cast<size_t>(end - line.data()));
+}
+
 template <size_t N>
 bool is_one_of(std::string_view word, const std::array<std::string_view, N>& list) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -39,30 +47,12 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& lis
 
 }  // namespace
 
-bool append_command(std::string& out, const std::vector<std::string>& argv) {
-  if (argv.empty()) return false;
-  std::array<const char*, 8> few_texts{};
-  std::array<size_t, 8> few_sizes{};
-  std::vector<const char*> many_texts;
-  std::vector<size_t> many_sizes;
-  const char** texts = few_texts.data();
-  size_t* sizes = few_sizes.data();
-  if (argv.size() > few_texts.size()) {
-    many_texts.resize(argv.size());
-    many_sizes.resize(argv.size());
-    texts = many_texts.data();
-    sizes = many_sizes.data();
+void append_command(std::string& out, const std::vector<std::string>& argv) {
+  append_count(out, '*', argv.size());
+  for (const auto& word : argv) {
+    append_count(out, '$', word.size());
+    out.append(word).append("\r\n");
   }
-  for (size_t i = 0; i < argv.size(); ++i) {
-    texts[i] = argv[i].data();
-    sizes[i] = argv[i].size();
-  }
-  char* formatted = nullptr;
-  const int size = redisFormatCommandArgv(&formatted, static_cast<int>(argv.size()), texts, sizes);
-  if (size < 0) return false;
-  out.append(formatted, static_cast<size_t>(size));
-  redisFreeCommand(formatted);
-  return true;
 }
 
 command_words words_of(std::string_view bytes) {

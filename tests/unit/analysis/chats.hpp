@@ -69,7 +69,7 @@ inline std::vector<std::string> ids_of(const loaded_conversation& c) {
 
 inline std::vector<std::string> span_ids(const loaded_conversation& c) {
   std::vector<std::string> ids;
-  for (const auto& m : c.span) ids.push_back(m.id);
+  for (const auto& m : span_positions(c)) ids.push_back(m.id);
   return ids;
 }
 

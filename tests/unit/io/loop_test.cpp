@@ -84,7 +84,8 @@ TEST_CASE("loop: outside of a loop nothing is put off") {
   CHECK(ran == 1);
 }
 
-// The identity posts its credentials to the loop as it goes, and a timer of a link may hold the last identity.
+// The identity posts its credentials to the loop as it goes, and a timer of a link may hold the last
+// identity.
 TEST_CASE("loop: what a left timer owns may post as it goes, and that is let go as well") {
   struct posts_as_it_goes {
     mw::io::loop& loop;
