@@ -1,5 +1,7 @@
 #include "protocol/http/transfer.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -29,6 +31,16 @@ bool environment_names_a_proxy() {
     const char* value = std::getenv(name);
     return value != nullptr && *value != '\0';
   });
+}
+
+/// Only the file, which libcurl then reads once a day for all connections. With its default directory beside
+/// it every connection would parse and hold the system's certificates anew: tens of milliseconds and a
+/// megabyte each.
+void trust(CURL* easy, const std::string& ca_file) {
+  if (!ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
+  const char* bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+  if (!ca_file.empty() || (bundle != nullptr && access(bundle, R_OK) == 0))
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
 }
 
 errc code_of(CURLcode code) {
@@ -89,7 +101,7 @@ transfer::transfer(const client_options& options, const socket_hooks& hooks)
   curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION,
                    options.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
-  if (!options.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
+  trust(easy_, options.ca_file);
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &transfer::on_header);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
