@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -83,18 +84,36 @@ void attribute_head(std::string& out, uint32_t number, std::string_view key, siz
       .append(key);
   out.append(small_head{}.tag(field::value, 2).varint(value_size).text());
 }
+/// Below this, with all that lies around it, every length is one byte.
+constexpr size_t short_text = 56;
+
+/// A short key with a short text, in one piece: most of what a span holds.
+void short_text_attribute(std::string& out, char number, std::string_view key, std::string_view value) {
+  std::array<char, 2 * short_text + 8> all;
+  char* end = all.data();
+  const auto put = [&end](size_t byte) { *end++ = static_cast<char>(byte); };
+  put(static_cast<size_t>(number << 3 | 2));
+  put(6 + key.size() + value.size());
+  put(field::key << 3 | 2);
+  put(key.size());
+  end = std::copy(key.begin(), key.end(), end);
+  put(field::value << 3 | 2);
+  put(2 + value.size());
+  put(field::string_value << 3 | 2);
+  put(value.size());
+  end = std::copy(value.begin(), value.end(), end);
+  out.append(all.data(), static_cast<size_t>(end - all.data()));
+}
+
 void text_attribute(std::string& out, uint32_t number, std::string_view key, std::string_view value) {
-  const size_t value_size = 1 + varint_size(value.size()) + value.size();
-  const size_t size = 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size;
-  out.append(small_head{}.tag(number, 2).varint(size).tag(field::key, 2).varint(key.size()).text())
-      .append(key);
-  out.append(small_head{}
-                 .tag(field::value, 2)
-                 .varint(value_size)
-                 .tag(field::string_value, 2)
-                 .varint(value.size())
-                 .text());
-  out.append(value);
+  if (key.size() <= short_text && value.size() <= short_text && number < 16)
+    return short_text_attribute(out, static_cast<char>(number), key, value);
+  attribute_head(out, number, key, 1 + varint_size(value.size()) + value.size());
+  bytes_field(out, field::string_value, value);
+}
+
+bool is_ascii(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; });
 }
 
 template <size_t N>
@@ -121,7 +140,7 @@ class protobuf_spans final : public span_writer {
   }
   void text(std::string_view key, std::string_view value) override {
     // OTLP's strings are UTF-8; ids of events may be anything.
-    if (is_utf8(value)) return text_attribute(span_, field::span_attributes, key, value);
+    if (is_ascii(value) || is_utf8(value)) return text_attribute(span_, field::span_attributes, key, value);
     text_attribute(span_, field::span_attributes, key, valid_utf8(value));
   }
   void number(std::string_view key, int64_t value) override {
@@ -288,19 +307,19 @@ std::string request_protobuf(const text_pairs& resource, const trace_facts& fact
   std::string scope;
   bytes_field(scope, 1, scope_name);
   bytes_field(scope, 2, facts.version);
-  std::string spans;
-  size_t size = 0;
-  for (const auto& p : pieces) size += p.bytes.size();
-  spans.reserve(size + scope.size() + 16);
-  bytes_field(spans, 1, scope);
-  for (const auto& p : pieces) spans += p.bytes;
-  std::string resource_spans;
-  resource_spans.reserve(spans.size() + about.size() + 16);
-  bytes_field(resource_spans, 1, about);
-  bytes_field(resource_spans, 2, spans);
+  const auto sized = [](size_t bytes) { return 1 + varint_size(bytes) + bytes; };
+  size_t spans = sized(scope.size());
+  for (const auto& p : pieces) spans += p.bytes.size();
+  const size_t resource_spans = sized(about.size()) + sized(spans);
   std::string out;
-  out.reserve(resource_spans.size() + 8);
-  bytes_field(out, 1, resource_spans);
+  out.reserve(sized(resource_spans));
+  tag(out, 1, 2);
+  varint(out, resource_spans);
+  bytes_field(out, 1, about);
+  tag(out, 2, 2);
+  varint(out, spans);
+  bytes_field(out, 1, scope);
+  for (const auto& p : pieces) out += p.bytes;
   return out;
 }
 
@@ -324,67 +343,6 @@ std::string request_json(const text_pairs& resource, const trace_facts& facts,
   for (const auto& p : pieces) w.raw(p.bytes);
   w.end_array().end_object().end_array().end_object().end_array().end_object();
   return out;
-}
-
-namespace {
-
-/// Reads a varint at the front of `in`; false where there is none.
-bool take_varint(std::string_view& in, uint64_t& v) {
-  v = 0;
-  for (size_t i = 0; i < in.size() && i < 10; ++i) {
-    v |= static_cast<uint64_t>(static_cast<uint8_t>(in[i]) & 0x7f) << (7 * i);
-    if ((static_cast<uint8_t>(in[i]) & 0x80) == 0) {
-      in.remove_prefix(i + 1);
-      return true;
-    }
-  }
-  return false;
-}
-
-/// The first occurrence of a field: its number (wire type 0) or its bytes (type 2); false where there is
-/// none.
-bool find_field(std::string_view in, uint32_t number, uint64_t& value, std::string_view& bytes) {
-  while (!in.empty()) {
-    uint64_t head = 0;
-    if (!take_varint(in, head)) return false;
-    const bool wanted = head >> 3 == number;
-    switch (head & 7) {
-      case 0:
-        if (!take_varint(in, value)) return false;
-        if (wanted) return true;
-        break;
-      case 2:
-        if (!take_varint(in, value) || value > in.size()) return false;
-        bytes = in.substr(0, value);
-        in.remove_prefix(value);
-        if (wanted) return true;
-        break;
-      default:
-        return false;  // the answer has no other types
-    }
-  }
-  return false;
-}
-
-}  // namespace
-
-uint32_t rejected_spans(std::string_view body, bool json) {
-  uint64_t count = 0;
-  if (json) {
-    simdjson::dom::parser parser;
-    simdjson::dom::element e;
-    if (parser.parse(body.data(), body.size()).get(e) != simdjson::SUCCESS) return 0;
-    std::string_view text;
-    if (e["partialSuccess"]["rejectedSpans"].get(text) == simdjson::SUCCESS)
-      count = std::strtoull(std::string{text}.c_str(), nullptr, 10);
-    else if (e["partialSuccess"]["rejectedSpans"].get(count) != simdjson::SUCCESS)
-      return 0;
-    return static_cast<uint32_t>(count);
-  }
-  std::string_view partial;
-  std::string_view ignored;
-  if (!find_field(body, 1, count, partial) || !find_field(partial, 1, count, ignored)) return 0;
-  return static_cast<uint32_t>(count);
 }
 
 }  // namespace mw::observe
