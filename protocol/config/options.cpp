@@ -373,7 +373,8 @@ void add_process(std::vector<option>& t) {
        .max = 64,
        .unit = "threads",
        .default_note = "CPUs of the cgroup less one, at least one",
-       .doc = "Threads that run the actors; 0: from the cgroup's CPU limit."});
+       .doc = "Threads that run the actors; 1: the I/O thread does, which costs the least CPU; 0: from the "
+              "cgroup's CPU limit."});
   add(&s::node_name, "node-name",
       {.default_note = "the host's name", .doc = "Name of this process in logs and status."});
   add(&s::service_name, "service-name",

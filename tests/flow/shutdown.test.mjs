@@ -25,9 +25,14 @@ async function nothingWasCounted(stack) {
   assert.equal(totals.deadLettered, 0);
 }
 
-for (const signal of ['SIGTERM', 'SIGINT']) {
-  test(`${signal} with jobs running: they are finished, the rest is given back, exit code 0`, async () => {
-    const worker = ['--supervisor.drain-limit=60s'];
+const ENDINGS = [
+  { signal: 'SIGTERM', threads: 1, actors: 'the actors on the I/O thread' },
+  { signal: 'SIGINT', threads: 1, actors: 'the actors on the I/O thread' },
+  { signal: 'SIGTERM', threads: 3, actors: 'the actors on threads of their own' },
+];
+for (const { signal, threads, actors } of ENDINGS) {
+  test(`${signal} with jobs running, ${actors}: they are finished, the rest is given back, exit code 0`, async () => {
+    const worker = ['--supervisor.drain-limit=60s', `--process.threads=${threads}`];
     await withStack({ llm: ['--latency-median-ms', '1500'], worker }, async (stack) => {
       const chats = await withWorkInHand(stack);
       const { in_flight: running } = await stack.llmStats();
