@@ -1,6 +1,7 @@
 #include "protocol/http/transfer.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "protocol/http/server_message.hpp"
 
@@ -16,6 +17,16 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+/// libcurl 7.88 hands requests to a further HTTP/2 connection that is still on its way through a proxy: they
+/// fail, unsent. Connections of HTTP/1.1 are not shared, so none of them is handed out too early.
+bool proxy_in_environment() {
+  const auto set = [](const char* name) {
+    const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets the environment
+    return text != nullptr && *text != '\0';
+  };
+  return set("https_proxy") || set("HTTPS_PROXY") || set("all_proxy") || set("ALL_PROXY");
 }
 
 errc code_of(CURLcode code) {
@@ -62,7 +73,7 @@ std::string describe(const request& r) {
 }
 
 transfer::transfer(const client_options& options, const socket_hooks& hooks)
-    : easy_(curl_easy_init()), http2_(options.http2), parsed_url_(curl_url()) {
+    : easy_(curl_easy_init()), http2_(options.http2 && !proxy_in_environment()), parsed_url_(curl_url()) {
   curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy_, CURLOPT_TCP_NODELAY, 1L);
@@ -70,8 +81,7 @@ transfer::transfer(const client_options& options, const socket_hooks& hooks)
   curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 1L);
-  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION,
-                   options.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, http2_ ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, options.user_agent.c_str());
   if (!options.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_.data());
@@ -95,6 +105,7 @@ status transfer::prepare(queued_request q) {
   current_ = std::move(q);
   answer_ = {};
   too_large_ = false;
+  started_over_ = false;
   headers_complete_ = false;
   error_[0] = '\0';
   request& r = current_.what;
@@ -189,6 +200,17 @@ size_t transfer::on_body(const char* data, size_t size, size_t count, void* self
   }
   body.append(data, bytes);
   return bytes;
+}
+
+/// libcurl sends a request again that met a dead connection, at most five times; but it counts them over all
+/// requests of a handle, and starts anew only when it has given up.
+bool transfer::starts_over(CURLcode code) {
+  const bool gave_up = code != CURLE_OK && std::string_view{error_.data()}.starts_with("Connection died");
+  if (!gave_up || std::exchange(started_over_, true)) return false;
+  answer_ = {};
+  headers_complete_ = false;
+  error_[0] = '\0';
+  return true;
 }
 
 failure transfer::timed_out() const {
