@@ -74,6 +74,7 @@ class client::impl : public std::enable_shared_from_this<client::impl> {
   void take_queue();
   std::unique_ptr<transfer> take_from_pool(const std::string& url);
   void start(queued_request q);
+  void put_on(std::unique_ptr<transfer> t);
   void collect();
   void end(std::unique_ptr<transfer> t, result<response> outcome);
   void cancel_on_loop(uint64_t id);
@@ -281,14 +282,17 @@ std::unique_ptr<transfer> client::impl::take_from_pool(const std::string& url) {
 
 void client::impl::start(queued_request q) {
   auto t = take_from_pool(q.what.url);
-  const uint64_t id = q.id;
   if (auto ready = t->prepare(std::move(q)); !ready) {
     end(std::move(t), ready.error());
     return;
   }
+  put_on(std::move(t));
+}
+
+void client::impl::put_on(std::unique_ptr<transfer> t) {
   CURL* handle = t->handle();
-  deadlines_.emplace(t->deadline(), id);
-  active_.emplace(id, std::move(t));
+  deadlines_.emplace(t->deadline(), t->id());
+  active_.emplace(t->id(), std::move(t));
   curl_multi_add_handle(multi_, handle);
 }
 
@@ -300,6 +304,10 @@ void client::impl::collect() {
     transfer* finished = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &finished);
     auto t = take_off(finished->id());
+    if (t->starts_over(code)) {
+      put_on(std::move(t));
+      continue;
+    }
     auto outcome = t->finish(code, io::clock::now());
     end(std::move(t), std::move(outcome));
   }

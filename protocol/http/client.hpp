@@ -52,7 +52,7 @@ struct client_options {
   long max_connections = 256;
   std::string ca_file;  ///< empty: the system's
   std::string user_agent = "memory-worker";
-  bool http2 = true;  ///< over TLS by ALPN
+  bool http2 = true;  ///< over TLS by ALPN; not where the environment names a proxy for HTTPS
 };
 
 class client {

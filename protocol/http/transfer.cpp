@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
+#include <initializer_list>
+#include <utility>
 
 #include "protocol/http/server_message.hpp"
 
@@ -24,13 +25,22 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-/// libcurl would ask the environment for every name of a proxy at every request.
-bool environment_names_a_proxy() {
-  constexpr std::array names{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+bool environment_names_any(std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [](const char* name) {
-    const char* value = std::getenv(name);
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets the environment
     return value != nullptr && *value != '\0';
   });
+}
+
+/// libcurl 7.88 hands requests to a further HTTP/2 connection that is still on its way through a proxy: they
+/// fail, unsent. Connections of HTTP/1.1 are not shared, so none of them is handed out too early.
+bool environment_names_an_https_proxy() {
+  return environment_names_any({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
+}
+
+/// Looked at once: libcurl would ask the environment for every name at every request.
+bool environment_names_a_proxy() {
+  return environment_names_an_https_proxy() || environment_names_any({"http_proxy"});
 }
 
 /// Only the file, which libcurl then reads once a day for all connections. With its default directory beside
@@ -88,7 +98,7 @@ std::string describe(const request& r) {
 
 transfer::transfer(const client_options& options, const socket_hooks& hooks)
     : easy_(curl_easy_init()),
-      http2_(options.http2),
+      http2_(options.http2 && !environment_names_an_https_proxy()),
       user_agent_(options.user_agent.empty() ? std::string{} : "User-Agent: " + options.user_agent),
       proxy_named_(environment_names_a_proxy()),
       parsed_url_(curl_url()) {
@@ -99,8 +109,7 @@ transfer::transfer(const client_options& options, const socket_hooks& hooks)
   curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 1L);
-  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION,
-                   options.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, http2_ ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
   trust(easy_, options.ca_file);
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &transfer::on_header);
@@ -123,6 +132,7 @@ status transfer::prepare(queued_request q) {
   current_ = std::move(q);
   answer_ = {};
   too_large_ = false;
+  started_over_ = false;
   headers_complete_ = false;
   error_[0] = '\0';
   request& r = current_.what;
@@ -220,6 +230,17 @@ size_t transfer::on_body(const char* data, size_t size, size_t count, void* self
   }
   body.append(data, bytes);
   return bytes;
+}
+
+/// libcurl sends a request again that met a dead connection, at most five times; but it counts them over all
+/// requests of a handle, and starts anew only when it has given up.
+bool transfer::starts_over(CURLcode code) {
+  const bool gave_up = code != CURLE_OK && std::string_view{error_.data()}.starts_with("Connection died");
+  if (!gave_up || std::exchange(started_over_, true)) return false;
+  answer_ = {};
+  headers_complete_ = false;
+  error_[0] = '\0';
+  return true;
 }
 
 failure transfer::timed_out() const {

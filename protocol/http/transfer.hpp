@@ -45,6 +45,9 @@ class transfer {
   status prepare(queued_request q);
   io::clock::time_point deadline() const { return current_.sent + current_.what.total_timeout; }
   failure timed_out() const;
+  /// Whether it ended without an answer only because the handle met too many dead connections, in the
+  /// requests before too. Then it may be added to the multi handle again; true once a request.
+  bool starts_over(CURLcode code);
   /// The outcome as libcurl reported it; the handle is off the multi handle already.
   result<response> finish(CURLcode code, io::clock::time_point now);
   client::done_fn take_done() { return std::move(current_.done); }
@@ -66,6 +69,7 @@ class transfer {
   bool proxy_named_;        ///< in the environment, when this was made
   bool no_proxy_ = false;
   bool headers_complete_ = false;
+  bool started_over_ = false;
   std::string method_;
   std::string url_;
   CURLU* parsed_url_;

@@ -9,10 +9,11 @@ import { environment, withStack } from './stack.mjs';
 const JWT_KEY = 'key-of-the-test';
 export const IDENTITY = { tenant: 'tenant.example', client: 'client-of-the-test', secret: 'secret-of-the-test', oid: '0b1d-77' };
 
-function makeCertificate(dir, host) {
+function makeCertificate(dir, hosts) {
   const [cert, key] = ['cert.pem', 'key.pem'].map((name) => path.join(dir, name));
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-    '-days', '1', '-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`, '-keyout', key, '-out', cert],
+    '-days', '1', '-subj', `/CN=${hosts[0]}`, '-addext', `subjectAltName=${hosts.map((host) => `DNS:${host}`)}`, '-keyout', key,
+    '-out', cert],
   { stdio: 'ignore' });
   return { cert, key };
 }
@@ -43,14 +44,16 @@ class Entra {
 
 /**
  * Runs `body(stack, entra)`: the worker has no connection string and signs in to the bus with a client secret.
- * @param options those of withStack, and {lifeSeconds, busArgs, certificateHost, env}
+ * @param options those of withStack, and {lifeSeconds, busArgs, certificateHost (or several), env}; entra.certificate
+ *   are the files {cert, key}
  */
 export async function withEntra(options, body) {
   const { lifeSeconds = 3600, busArgs = [], certificateHost = 'localhost', env = {}, ...rest } = options;
   const dir = mkdtempSync(path.join(os.tmpdir(), 'memory-worker-entra-'));
   const entra = new Entra(dir);
   try {
-    const { cert, key } = makeCertificate(dir, certificateHost);
+    entra.certificate = makeCertificate(dir, [certificateHost].flat());
+    const { cert, key } = entra.certificate;
     await entra.start(lifeSeconds);
     await withStack({
       ...rest,

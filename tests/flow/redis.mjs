@@ -41,7 +41,7 @@ export class Redis {
   take(data) {
     this.buffer = Buffer.concat([this.buffer, data]);
     for (;;) {
-      const reply = parse(this.buffer, 0);
+      const reply = parseReply(this.buffer, 0);
       if (!reply) return;
       this.buffer = this.buffer.subarray(reply.next);
       const { resolve, reject, timer } = this.waiting.shift();
@@ -60,8 +60,8 @@ export class Redis {
   }
 }
 
-/** One RESP2 value from `at`, as {value, next}, or null where it is not complete. */
-function parse(buffer, at) {
+/** One RESP2 value (a command too is one) from `at`, as {value, next}, or null where it is not complete. */
+export function parseReply(buffer, at) {
   const end = buffer.indexOf('\r\n', at);
   if (end < 0) return null;
   const text = buffer.toString('utf8', at + 1, end);
@@ -80,7 +80,7 @@ function parse(buffer, at) {
       const items = [];
       let from = next;
       for (let i = 0; i < Number(text); i += 1) {
-        const item = parse(buffer, from);
+        const item = parseReply(buffer, from);
         if (!item) return null;
         items.push(item.value);
         from = item.next;

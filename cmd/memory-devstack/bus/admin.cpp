@@ -49,6 +49,9 @@ admin_reply show_status(broker& bus) {
   const bus_counters& n = bus.counted();
   w.field("connectionsAccepted", n.connections).field("linksExpired", n.links_expired);
   w.field("tokensAccepted", n.tokens_accepted).field("tokensRefused", n.tokens_refused);
+  w.key("tokensFor").begin_object();
+  for (const auto& [path, count] : n.tokens_by_path) w.field(path, count);
+  w.end_object();
   w.field("lockDurationMs", int64_t{bus.entities().settings().lock_ms});
   w.field("maxDeliveryCount", bus.entities().settings().max_delivery_count);
   w.key("pendingFaults").begin_object().field("cbs", f.cbs).field("dispositions", f.dispositions);

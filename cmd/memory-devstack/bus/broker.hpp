@@ -48,7 +48,8 @@ struct bus_counters {
   uint64_t connections = 0;      ///< accepted so far
   uint64_t tokens_accepted = 0;  ///< put-tokens
   uint64_t tokens_refused = 0;
-  uint64_t links_expired = 0;  ///< closed because their token's life was over
+  std::map<std::string, uint64_t> tokens_by_path;  ///< accepted, by what they were put for
+  uint64_t links_expired = 0;                      ///< closed because their token's life was over
 };
 
 class broker {

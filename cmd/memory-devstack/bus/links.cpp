@@ -30,6 +30,12 @@ void reject(pn_delivery_t* d, const std::string& condition, const std::string& d
   pn_delivery_settle(d);
 }
 
+void count_token(bus_counters& n, const request& put, bool accepted) {
+  ++(accepted ? n.tokens_accepted : n.tokens_refused);
+  const auto path = amqp::find_key(put.properties, "name");
+  if (accepted && path && path->text()) ++n.tokens_by_path[normal_address(*path->text())];
+}
+
 }  // namespace
 
 void connection::handle(pn_event_t* event) {
@@ -275,8 +281,7 @@ void connection::answer_request(bus_link& link, std::string_view bytes) {
     reply = manage(*r, {link.node.to, link.node.from, bus_.now(), [this] { return bus_.new_token(); },
                         [this] { return bus_.new_message_id(); }});
   }
-  if (link.kind == link_kind::cbs)
-    ++(reply.status / 100 == 2 ? bus_.counted().tokens_accepted : bus_.counted().tokens_refused);
+  if (link.kind == link_kind::cbs) count_token(bus_.counted(), *r, reply.status / 100 == 2);
   const std::string encoded = encode_reply(*r, reply, link.kind == link_kind::cbs);
   const uint64_t tag = ++out->next_tag;
   pn_delivery_t* d =

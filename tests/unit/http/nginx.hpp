@@ -1,6 +1,7 @@
 // A real HTTP/2 server over TLS: nginx on a free port of the loopback, in front of a plain HTTP server of the
 // test. Tells that server which of its connections a request came by (X-Connection) and in which protocol
-// (X-Protocol). Gone with the object, and with the test program however that ends.
+// (X-Protocol). `directives`: more for its http block. Gone with the object, and with the test program
+// however that ends.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -20,7 +21,8 @@ namespace mw::http::testing {
 
 class nginx {
  public:
-  nginx(uint16_t behind, const std::string& certificate, const std::string& key) {
+  nginx(uint16_t behind, const std::string& certificate, const std::string& key, std::string directives = {})
+      : directives_(std::move(directives)) {
     std::string pattern = (std::filesystem::temp_directory_path() / "mw-nginx-XXXXXX").string();
     REQUIRE(mkdtemp(pattern.data()) != nullptr);
     folder_ = pattern;
@@ -56,7 +58,7 @@ class nginx {
         << "http { access_log off;\n";
     for (const auto* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
       out << kind << "_temp_path " << kind << ";\n";
-    out << "server { listen 127.0.0.1:" << port_ << " ssl http2;\n"
+    out << directives_ << "\nserver { listen 127.0.0.1:" << port_ << " ssl http2;\n"
         << "ssl_certificate " << certificate << "; ssl_certificate_key " << key << ";\n"
         << "location / { proxy_pass http://127.0.0.1:" << behind
         << "; proxy_set_header X-Connection $connection;\n"
@@ -91,6 +93,7 @@ class nginx {
     pid_ = -1;
   }
 
+  const std::string directives_;
   std::string folder_;
   uint16_t port_ = 0;
   int pid_ = -1;
