@@ -54,7 +54,7 @@ class live_link {
       heard_->answer.reset();
     }
     link_.settle(sequence_number, std::move(o));
-    if (const status s = wait([this] { return heard_->answer.has_value(); }); !s) return s;
+    if (status s = wait([this] { return heard_->answer.has_value(); }); !s) return s;
     const std::lock_guard lock{heard_->mutex};
     return *heard_->answer;
   }

@@ -22,7 +22,8 @@ uint16_t slot_of(std::string_view key);
 struct endpoint {
   std::string host;
   uint16_t port = 0;
-  auto operator<=>(const endpoint&) const = default;
+  // clang-tidy means the 0 that the compiler compares with (LLVM issue 53961).
+  auto operator<=>(const endpoint&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct redirect {

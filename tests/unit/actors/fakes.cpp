@@ -1,3 +1,5 @@
+#include <doctest/doctest.h>
+
 #include "protocol/memory_api/commit_json.hpp"
 #include "tests/unit/actors/world.hpp"
 

@@ -59,17 +59,20 @@ TEST_CASE("receiver link: a certificate for another host is refused, and the rea
 }
 
 TEST_CASE("receiver link: an expired certificate, or one of the future, is refused, and the clock is told") {
-  for (const auto& [from, until, words] :
-       {std::tuple{-7200L, -3600L, "it expired on"}, std::tuple{3600L, 7200L, "it is valid from"}}) {
-    CAPTURE(words);
-    const certificate cert{"localhost", from, until};
+  struct lifetime {
+    long from, until;
+    std::string words;
+  };
+  for (const auto& l : {lifetime{-7200, -3600, "it expired on"}, lifetime{3600, 7200, "it is valid from"}}) {
+    CAPTURE(l.words);
+    const certificate cert{"localhost", l.from, l.until};
     dev_bus bus{tls_bus(cert)};
     bus.publish(1);
     client c{tls_options(bus, "localhost", cert.cert_file)};
     c->add_credit(1);
     const auto f = c.start_and_fail();
     CHECK(f.code == errc::misconfigured);
-    CHECK(f.detail.find(words) != std::string::npos);
+    CHECK(f.detail.find(l.words) != std::string::npos);
     CHECK(f.detail.find("or this machine's clock is wrong") != std::string::npos);
     CHECK(bus.totals().delivered == 0);
   }

@@ -11,6 +11,7 @@ memory::skipped_span skipped(int from, int to, uint32_t attempts = 1, std::strin
 
 std::vector<std::string> texts_of(const std::vector<memory::skipped_span>& spans) {
   std::vector<std::string> out;
+  out.reserve(spans.size());
   for (const auto& s : spans)
     out.push_back(fmt::format("{}-{} {} {}", s.from.id, s.to.id, s.reason, s.attempts));
   return out;

@@ -95,6 +95,7 @@ TEST_CASE(
     "identity: any number of waiters share one request; later ones are answered at once from the cache") {
   fixture f;
   std::vector<fixture::answer> answers;
+  answers.reserve(5);
   for (int i = 0; i < 5; ++i) answers.push_back(f.ask());
   f.link->wait_asked(1);
   f.grant_token("one", 1h);

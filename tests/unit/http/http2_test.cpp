@@ -74,6 +74,7 @@ struct scene {
       c.send(std::move(r), [promise](mw::result<response> a) { promise->set_value(std::move(a)); });
     }
     std::vector<mw::result<response>> answers;
+    answers.reserve(waiting.size());
     for (auto& w : waiting) answers.push_back(w.get());
     return answers;
   }

@@ -135,7 +135,8 @@ std::string normal(const simdjson::dom::element& e) {
     for (const auto& [key, value] : object) fields[std::string{key}] = normal(value);
     std::string out = "{";
     for (const auto& [key, value] : fields)
-      if (value != "[]" && value != "0" && value != "") out += key + ":" + value + ",";
+      if (value != "[]" && value != "0" && !value.empty())
+        out.append(key).append(":").append(value).append(",");
     return out + "}";
   }
   if (e.get(array) == simdjson::SUCCESS) {

@@ -72,7 +72,7 @@ size_t cluster::owner_of(const std::string& key) {
 
 std::string cluster::key_of(size_t node) {
   for (int i = 0;; ++i) {
-    const auto key = "session:" + std::to_string(i);
+    auto key = "session:" + std::to_string(i);
     if (owner_of(key) == node) return key;
   }
 }

@@ -112,6 +112,7 @@ TEST_CASE("cluster: keys of all nodes are read and written through one client") 
   connection c{three.options()};
   CHECK(c.opened()->empty());  // no node's run id speaks for the data
   std::vector<std::future<result<reply>>> all;
+  all.reserve(300);
   for (int i = 0; i < 300; ++i)
     all.push_back(c.send({"SET", "session:" + std::to_string(i), std::to_string(i)}));
   for (auto& f : all) CHECK(take(std::move(f))->text == "OK");

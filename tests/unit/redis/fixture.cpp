@@ -112,7 +112,7 @@ authority::authority() {
   std::string pattern = (std::filesystem::temp_directory_path() / "mw-ca-XXXXXX").string();
   REQUIRE(mkdtemp(pattern.data()) != nullptr);
   folder_ = pattern;
-  std::ofstream{folder_ + "/index.txt"};
+  std::ofstream{folder_ + "/index.txt"} << "";
   std::ofstream{folder_ + "/serial"} << "01\n";
   std::ofstream{folder_ + "/ca.cnf"}
       << "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\n"

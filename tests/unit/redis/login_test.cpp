@@ -244,19 +244,20 @@ TEST_CASE("redis login: a token may come later, from another thread, or when nob
   options.tokens = entra;
   connection c{options};
   auto waiting = c.send({"ACL", "WHOAMI"});
+  const auto reply_of_it = [&] { return take(std::move(waiting)); };
   const auto answer = entra->asked();
   SUBCASE("another thread") {
     answer(late);
-    CHECK(take(std::move(waiting))->text == oid);
+    CHECK(reply_of_it()->text == oid);
   }
   SUBCASE("nobody wants it") {
     c.stop();
-    CHECK(take(std::move(waiting)).error().code == errc::cancelled);
+    CHECK(reply_of_it().error().code == errc::cancelled);
     std::thread{[&] { answer(late); }}.join();
   }
   SUBCASE("a refusal") {
     answer(mw::fail(errc::timed_out, "the endpoint does not answer"));
-    CHECK(take(std::move(waiting)).error().code == errc::timed_out);
+    CHECK(reply_of_it().error().code == errc::timed_out);
   }
 }
 
@@ -283,6 +284,7 @@ TEST_CASE("redis login: a server that forgot the log-in is told again, and no co
     for (int i = 0; i < 3; ++i) {
       auto reset = c.send({"RESET"});
       std::vector<std::future<result<reply>>> behind;
+      behind.reserve(50);
       for (int n = 0; n < 50; ++n) behind.push_back(c.send({"ECHO", std::to_string(n)}));
       CHECK(take(std::move(reset)));
       for (int n = 0; n < 50; ++n)

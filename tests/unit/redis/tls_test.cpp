@@ -32,6 +32,7 @@ TEST_CASE("redis tls: a certificate of our authority for our host, everything wo
     for (size_t i = 0; i < big.size(); i += 777) big[i] = static_cast<char>('a' + i % 23);
     CHECK(c.text({"SET", "big", big}) == "OK");
     std::vector<std::future<result<reply>>> many;
+    many.reserve(2'005);
     for (int i = 0; i < 5; ++i) many.push_back(c.send({"GET", "big"}));
     for (auto& f : many) CHECK(take(std::move(f))->text == big);
     for (int i = 0; i < 2'000; ++i) many.push_back(c.send({"ECHO", std::to_string(i)}));
