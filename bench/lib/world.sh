@@ -142,7 +142,7 @@ compose_worker() { # OPTION...
     more+=(REDIS_USERNAME=default REDIS_PASSWORD=bench) # TLS without a password would mean Entra
     set -- "$@" --receiver.ca-file="$data/cert.pem" --session_loader.ca-file="$data/cert.pem" --process.ca-file="$data/cert.pem"
   fi
-  ! $trace || more+=(OTEL_EXPORTER_OTLP_ENDPOINT="$scheme://$host:$http_port" OTEL_BSP_MAX_QUEUE_SIZE=200000)
+  ! $trace || more+=(OTEL_EXPORTER_OTLP_ENDPOINT="$scheme://$host:$http_port" OTEL_BSP_MAX_QUEUE_SIZE=200000 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1024)
   if [ "$writes" = 2 ]; then
     more+=(COSMOS_ENDPOINT="$scheme://$host:$http_port/" COSMOS_KEY=YmVuY2g=)
   else
