@@ -57,16 +57,19 @@ TEST_CASE("actors run on the loop's thread, whoever sends") {
 TEST_CASE("delayed messages come in the order of their times, also those set from another thread") {
   on_loop at;
   std::vector<int> seen;
+  std::promise<void> begun;
   std::promise<void> done;
   auto actor = at.system->spawn([&](caf::event_based_actor* self) -> caf::behavior {
     self->delayed_send(self, 40ms, 3);
     self->delayed_send(self, 5ms, 1);
     self->delayed_send(self, 20ms, 2);
+    begun.set_value();
     return {[&](int n) {
       seen.push_back(n);
       if (n == 4) done.set_value();
     }};
   });
+  wait_for(begun.get_future());
   {
     caf::scoped_actor outside{*at.system};
     outside->delayed_send(actor, 80ms, 4);
