@@ -9,7 +9,7 @@ WORKDIR /src
 COPY deploy/local deploy/local
 RUN deploy/local/setup build
 COPY . .
-RUN deploy/local/build release memory-worker memory-api \
+RUN deploy/local/compile release memory-worker memory-api \
     && install -Ds -t /out build/release/bin/memory-worker build/release/bin/memory-api \
     && mkdir /out/data
 

@@ -5,7 +5,7 @@ find_programs() {
   local program
   if [ -z "$bin" ]; then
     say "Building ..."
-    "$root/deploy/local/build" release >"$data/logs/build.log" 2>&1 || { tail -n 30 "$data/logs/build.log" >&2 && return 1; }
+    "$root/deploy/local/compile" release >"$data/logs/build.log" 2>&1 || { tail -n 30 "$data/logs/build.log" >&2 && return 1; }
     bin=$root/build/release/bin
   fi
   for program in memory-worker memory-devstack bench-material bench-watch bench-floor bench-cosmos; do
