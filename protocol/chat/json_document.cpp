@@ -5,13 +5,6 @@
 namespace mw::chat {
 namespace {
 
-constexpr size_t keep_at_most = 2u << 20;  // bytes of text whose parser buffers stay allocated
-
-simdjson::dom::parser& parser() {
-  thread_local simdjson::dom::parser p;
-  return p;
-}
-
 /// The code unit of a "\uXXXX" at `i`, or -1.
 int32_t unit_at(std::string_view s, size_t i) {
   if (s.size() < i + 6 || s[i] != '\\' || s[i + 1] != 'u') return -1;
@@ -72,13 +65,9 @@ json_document::json_document(std::string_view json) {
   if (json.starts_with("\xEF\xBB\xBF")) json.remove_prefix(3);
   // simdjson either fails on a lone surrogate or lets it through as invalid UTF-8: it must not see one.
   if (has_lone_surrogate(json))
-    error_ = parser().parse(repair_surrogates(json)).get(root_);
+    error_ = parser_->parse(repair_surrogates(json)).get(root_);
   else
-    error_ = parser().parse(json.data(), json.size(), true).get(root_);
-}
-
-json_document::~json_document() {
-  if (parser().capacity() > keep_at_most) parser() = simdjson::dom::parser{};
+    error_ = parser_->parse(json.data(), json.size(), true).get(root_);
 }
 
 }  // namespace mw::chat

@@ -1,13 +1,12 @@
-// Reads one JSON text with this thread's reused simdjson parser; private to protocol/chat. Only one document
-// per thread may be alive, its elements are views into it. Lone UTF-16 surrogates in escapes (Python writes
-// them as they come) are read as U+FFFD instead of failing the whole text. Nesting deeper than 1,024 levels
-// is an error, never a crash. The parser's buffers are kept for the next text unless this one was large.
+// Reads one JSON text with a borrowed parser; its elements are views into the document. Lone UTF-16
+// surrogates in escapes (Python writes them as they come) are read as U+FFFD instead of failing the whole
+// text. Nesting deeper than 1,024 levels is an error, never a crash.
 #pragma once
-
-#include <simdjson.h>
 
 #include <string>
 #include <string_view>
+
+#include "protocol/base/json_parser.hpp"
 
 namespace mw::chat {
 
@@ -15,15 +14,13 @@ class json_document {
  public:
   /// `json` is copied into the parser's own padded buffer; it may go away afterwards.
   explicit json_document(std::string_view json);
-  ~json_document();
-  json_document(const json_document&) = delete;
-  json_document& operator=(const json_document&) = delete;
 
   /// nullptr, or what is wrong, in words without any piece of the text.
   const char* error() const { return error_ ? simdjson::error_message(error_) : nullptr; }
   simdjson::dom::element root() const { return root_; }
 
  private:
+  borrowed_parser parser_;
   simdjson::error_code error_ = simdjson::SUCCESS;
   simdjson::dom::element root_;
 };

@@ -3,31 +3,16 @@
 // through and checks once at its end. Absent and null fields count as absent.
 #pragma once
 
-#include <simdjson.h>
-
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/json_parser.hpp"
 #include "protocol/errors.hpp"
 
 namespace mw::memory {
-
-/// This thread's reused parser, or one of its own while that is in use; large buffers are not kept.
-class borrowed_parser {
- public:
-  borrowed_parser();
-  ~borrowed_parser();
-  borrowed_parser(const borrowed_parser&) = delete;
-  borrowed_parser& operator=(const borrowed_parser&) = delete;
-  simdjson::dom::parser* operator->() const { return parser_.get(); }
-
- private:
-  std::unique_ptr<simdjson::dom::parser> parser_;
-};
 
 class json_fields {
  public:
