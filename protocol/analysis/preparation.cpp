@@ -90,7 +90,7 @@ void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::
   size_t next = beyond;
   for (const size_t i : cut.fresh) {
     for (; next < i; ++next) out.span.push_back({span_part::not_analysed, std::move(positions[next])});
-    if (next == i && next <= cut.through_index) {
+    if (next == i) {
       out.span.push_back({static_cast<uint32_t>(out.messages.size()), {}});
       ++next;
     }

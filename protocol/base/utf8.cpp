@@ -1,5 +1,6 @@
 #include "protocol/base/utf8.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace mw {
@@ -26,7 +27,12 @@ std::string_view utf8_prefix(std::string_view text, size_t max_bytes) {
   return text.substr(0, end);
 }
 
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 bool utf8_valid(std::string_view text) {
+  if (is_ascii(text)) return true;
   for (size_t i = 0; i < text.size();) {
     const size_t n = utf8_length_at(text, i);
     if (n == 0) return false;

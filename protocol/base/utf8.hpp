@@ -13,5 +13,6 @@ size_t utf8_length_at(std::string_view text, size_t i);
 /// The longest prefix of at most `max_bytes` bytes that does not cut a code point.
 std::string_view utf8_prefix(std::string_view text, size_t max_bytes);
 bool utf8_valid(std::string_view text);
+bool is_ascii(std::string_view text);
 
 }  // namespace mw

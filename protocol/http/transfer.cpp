@@ -130,11 +130,8 @@ transfer::~transfer() {
 
 status transfer::prepare(queued_request q) {
   current_ = std::move(q);
-  answer_ = {};
-  too_large_ = false;
   started_over_ = false;
-  headers_complete_ = false;
-  error_[0] = '\0';
+  forget_answer();
   request& r = current_.what;
   if (auto set = set_url(r); !set) return set;
   set_method(r);
@@ -237,10 +234,15 @@ size_t transfer::on_body(const char* data, size_t size, size_t count, void* self
 bool transfer::starts_over(CURLcode code) {
   const bool gave_up = code != CURLE_OK && std::string_view{error_.data()}.starts_with("Connection died");
   if (!gave_up || std::exchange(started_over_, true)) return false;
+  forget_answer();
+  return true;
+}
+
+void transfer::forget_answer() {
   answer_ = {};
+  too_large_ = false;
   headers_complete_ = false;
   error_[0] = '\0';
-  return true;
 }
 
 failure transfer::timed_out() const {

@@ -59,6 +59,7 @@ class transfer {
   void set_method(const request& r);
   void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body);
   failure explain(CURLcode code) const;
+  void forget_answer();
 
   CURL* easy_;
   bool http2_;

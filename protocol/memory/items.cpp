@@ -143,8 +143,7 @@ std::string squeeze_ascii(std::string_view text, const Map& map) {
 /// Runs of white space become one space, none at the ends.
 template <class Map>
 std::string squeeze(std::string_view text, const Map& map) {
-  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
-    return squeeze_ascii(text, map);
+  if (is_ascii(text)) return squeeze_ascii(text, map);
   std::string out;
   out.reserve(text.size());
   bool gap = false;

@@ -61,28 +61,13 @@ void fixed_field(std::string& out, uint32_t number, T v) {
 }
 static_assert(std::endian::native == std::endian::little);
 
-/// Tags and lengths are collected here and appended in one piece.
-class small_head {
- public:
-  small_head& tag(uint32_t number, uint32_t wire_type) { return varint(number << 3 | wire_type); }
-  small_head& varint(uint64_t v) {
-    for (; v >= 0x80; v >>= 7) bytes_[size_++] = static_cast<char>(v | 0x80);
-    bytes_[size_++] = static_cast<char>(v);
-    return *this;
-  }
-  std::string_view text() const { return {bytes_.data(), size_}; }
-
- private:
-  std::array<char, 64> bytes_;  // six varints of at most ten bytes
-  size_t size_ = 0;
-};
-
 /// A KeyValue whose AnyValue takes `value_size` bytes, up to that value.
 void attribute_head(std::string& out, uint32_t number, std::string_view key, size_t value_size) {
-  const size_t size = 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size;
-  out.append(small_head{}.tag(number, 2).varint(size).tag(field::key, 2).varint(key.size()).text())
-      .append(key);
-  out.append(small_head{}.tag(field::value, 2).varint(value_size).text());
+  tag(out, number, 2);
+  varint(out, 1 + varint_size(key.size()) + key.size() + 1 + varint_size(value_size) + value_size);
+  bytes_field(out, field::key, key);
+  tag(out, field::value, 2);
+  varint(out, value_size);
 }
 /// Below this, with all that lies around it, every length is one byte.
 constexpr size_t short_text = 56;
@@ -112,10 +97,6 @@ void text_attribute(std::string& out, uint32_t number, std::string_view key, std
   bytes_field(out, field::string_value, value);
 }
 
-bool is_ascii(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; });
-}
-
 template <size_t N>
 std::string_view raw(const std::array<uint8_t, N>& id) {
   return {reinterpret_cast<const char*>(id.data()), N};
@@ -140,7 +121,7 @@ class protobuf_spans final : public span_writer {
   }
   void text(std::string_view key, std::string_view value) override {
     // OTLP's strings are UTF-8; ids of events may be anything.
-    if (is_ascii(value) || is_utf8(value)) return text_attribute(span_, field::span_attributes, key, value);
+    if (utf8_valid(value)) return text_attribute(span_, field::span_attributes, key, value);
     text_attribute(span_, field::span_attributes, key, valid_utf8(value));
   }
   void number(std::string_view key, int64_t value) override {
@@ -183,7 +164,7 @@ class protobuf_spans final : public span_writer {
   void status(const span_head& head) {
     std::string s;
     if (!head.detail.empty())
-      bytes_field(s, field::status_message, is_utf8(head.detail) ? head.detail : valid_utf8(head.detail));
+      bytes_field(s, field::status_message, utf8_valid(head.detail) ? head.detail : valid_utf8(head.detail));
     varint_field(s, field::status_code, status_error);
     bytes_field(span_, field::span_status, s);
   }
@@ -195,7 +176,6 @@ class protobuf_spans final : public span_writer {
     if (parser.parse(quoted).get(out) != simdjson::SUCCESS) return {};
     return std::string{out};
   }
-  static bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
   std::string& out_;
   std::string span_;

@@ -2,8 +2,6 @@
 // connection open: for time-outs, cancelling, and answers that no HTTP server would give.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -15,38 +13,30 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/http/loopback_socket.hpp"
+
 namespace mw::http::testing {
 
 class hanging_peer {
  public:
   explicit hanging_peer(std::string says = {}) : says_(std::move(says)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof at;
-    listening_ = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listening_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
-        listen(listening_, 256) != 0)
-      std::abort();
-    getsockname(listening_, reinterpret_cast<sockaddr*>(&at), &length);
-    port_ = ntohs(at.sin_port);
     thread_ = std::thread{[this] { run(); }};
   }
   ~hanging_peer() {
     eventfd_write(stop_, 1);
     thread_.join();
-    for (const int fd : {stop_, listening_}) close(fd);
+    for (const int fd : {stop_, listening_.fd}) close(fd);
   }
   hanging_peer(const hanging_peer&) = delete;
   hanging_peer& operator=(const hanging_peer&) = delete;
 
-  uint16_t port() const { return port_; }
+  uint16_t port() const { return listening_.port; }
   /// Until the first bytes of the first connection have arrived.
   void wait_for_connection() const { heard_future_.wait(); }
 
  private:
   void run() {
-    std::vector<pollfd> all{{stop_, POLLIN, 0}, {listening_, POLLIN, 0}};
+    std::vector<pollfd> all{{stop_, POLLIN, 0}, {listening_.fd, POLLIN, 0}};
     while (all[0].revents == 0) {
       poll(all.data(), all.size(), -1);
       for (size_t i = all.size(); i-- > 2;)
@@ -54,7 +44,7 @@ class hanging_peer {
           close(all[i].fd);
           all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
         }
-      if (all[1].revents != 0) all.push_back({accept(listening_, nullptr, nullptr), POLLIN, 0});
+      if (all[1].revents != 0) all.push_back({accept(listening_.fd, nullptr, nullptr), POLLIN, 0});
     }
     for (size_t i = 2; i < all.size(); ++i) close(all[i].fd);
   }
@@ -68,9 +58,8 @@ class hanging_peer {
   }
 
   std::string says_;
-  int listening_ = -1;
+  const listening_socket listening_;
   int stop_ = eventfd(0, EFD_CLOEXEC);
-  uint16_t port_ = 0;
   bool heard_once_ = false;
   std::promise<void> heard_;
   std::shared_future<void> heard_future_ = heard_.get_future().share();

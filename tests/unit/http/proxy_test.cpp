@@ -17,6 +17,14 @@ using namespace mw;
 
 namespace {
 
+auto greeting_server() {
+  return http::server::start({}, [](const http::server_request&) {
+    http::server_response r;
+    r.body = "hello";
+    return r;
+  });
+}
+
 result<http::response> get(const std::string& url, bool no_proxy) {
   io::loop_thread thread;
   http::client client{thread.get(), {}};
@@ -67,11 +75,7 @@ class load {
 }  // namespace
 
 TEST_CASE("client: no_proxy goes past the environment's proxy, other requests do not") {
-  const auto server = http::server::start({}, [](const http::server_request&) {
-    http::server_response r;
-    r.body = "hello";
-    return r;
-  });
+  const auto server = greeting_server();
   REQUIRE(server);
   const std::string url = "http://127.0.0.1:" + std::to_string((*server)->port()) + "/";
   setenv("http_proxy", "http://127.0.0.1:9", 1);
@@ -81,11 +85,7 @@ TEST_CASE("client: no_proxy goes past the environment's proxy, other requests do
 }
 
 TEST_CASE("client: a server that ends each connection after some requests costs none of them") {
-  const auto server = http::server::start({}, [](const http::server_request&) {
-    http::server_response r;
-    r.body = "hello";
-    return r;
-  });
+  const auto server = greeting_server();
   REQUIRE(server);
   const amqp::test::certificate certificate{"localhost"};
   const http::testing::nginx front{(*server)->port(), certificate.cert_file, certificate.key_file,

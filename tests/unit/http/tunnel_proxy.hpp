@@ -2,8 +2,6 @@
 // both ways. One thread; ends with the object, and its connections with it.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,25 +15,17 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/http/loopback_socket.hpp"
+
 namespace mw::http::testing {
 
 class tunnel_proxy {
  public:
-  tunnel_proxy() {
-    sockaddr_in at = loopback(0);
-    socklen_t length = sizeof at;
-    listening_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listening_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
-        listen(listening_, 256) != 0)
-      std::abort();
-    getsockname(listening_, reinterpret_cast<sockaddr*>(&at), &length);
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(at.sin_port));
-    thread_ = std::thread{[this] { run(); }};
-  }
+  tunnel_proxy() : thread_([this] { run(); }) {}
   ~tunnel_proxy() {
     eventfd_write(stop_, 1);
     thread_.join();
-    for (const int fd : {stop_, listening_}) close(fd);
+    for (const int fd : {stop_, listening_.fd}) close(fd);
   }
   tunnel_proxy(const tunnel_proxy&) = delete;
   tunnel_proxy& operator=(const tunnel_proxy&) = delete;
@@ -44,23 +34,16 @@ class tunnel_proxy {
   int tunnels() const { return tunnels_; }
 
  private:
-  static sockaddr_in loopback(uint16_t port) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return at;
-  }
-
   void run() {
     std::vector<pollfd> all;
     do {
-      all = {{stop_, POLLIN, 0}, {listening_, POLLIN, 0}};
+      all = {{stop_, POLLIN, 0}, {listening_.fd, POLLIN, 0}};
       for (const auto& [fd, other] : other_side_) all.push_back({fd, POLLIN, 0});
       poll(all.data(), all.size(), -1);
       for (size_t i = 2; i < all.size(); ++i)
         if (all[i].revents != 0 && !pass_on(all[i].fd)) end(all[i].fd);
-      if (all[1].revents != 0) other_side_.emplace(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC), -1);
+      if (all[1].revents != 0)
+        other_side_.emplace(accept4(listening_.fd, nullptr, nullptr, SOCK_CLOEXEC), -1);
     } while (all[0].revents == 0);
     while (!other_side_.empty()) end(other_side_.begin()->first);
   }
@@ -97,9 +80,9 @@ class tunnel_proxy {
     if (node.mapped() >= 0) end(node.mapped());
   }
 
-  int listening_ = -1;
+  const listening_socket listening_;
   int stop_ = eventfd(0, EFD_CLOEXEC);
-  std::string url_;
+  const std::string url_ = "http://127.0.0.1:" + std::to_string(listening_.port);
   std::atomic<int> tunnels_{0};
   std::map<int, int> other_side_;  // -1: no tunnel yet
   std::thread thread_;
