@@ -17,7 +17,10 @@ void loop_clock::change(Change c) {
     c();
   }
   if (loop_.on_loop_thread()) return arm();
-  loop_.post([this] { arm(); });
+  // A thread of its own (CAF's printer) cancels its time-outs as late as between close and destruction.
+  loop_.post([this, open = open_] {
+    if (*open) arm();
+  });
 }
 
 /// One timer of the loop, for the earliest time-out.
@@ -81,6 +84,11 @@ void loop_clock::cancel_all() {
   change([&] { simple_actor_clock::cancel_all(); });
 }
 
+void loop_clock::close() {
+  cancel_all();
+  *open_ = false;
+}
+
 // --- the scheduler ---
 
 void loop_scheduler::install(caf::actor_system_config& config, io::loop& loop) {
@@ -90,13 +98,20 @@ void loop_scheduler::install(caf::actor_system_config& config, io::loop& loop) {
 }
 
 loop_scheduler::loop_scheduler(caf::actor_system& system, io::loop& loop)
-    : abstract_coordinator(system), loop_(loop), clock_(loop), unit_(*this) {}
+    : abstract_coordinator(system), loop_(loop), clock_(loop, open_), unit_(*this) {}
 
 void loop_scheduler::enqueue(caf::resumable* job) {
-  if (!loop_.on_loop_thread()) return loop_.post([this, job] { enqueue(job); });
-  if (closed_) return cleanup_and_release(job);
+  if (!loop_.on_loop_thread()) return post(job);
+  if (!*open_) return cleanup_and_release(job);
   ready_.push_back(job);
   if (!std::exchange(planned_, true)) io::loop::at_turn_end([this] { run_ready(); });
+}
+
+void loop_scheduler::post(caf::resumable* job) {
+  // Once closed, the system that the job would need for its end may be gone.
+  loop_.post([this, open = open_, job] {
+    if (*open) enqueue(job);
+  });
 }
 
 void loop_scheduler::run_ready() {
@@ -109,7 +124,7 @@ void loop_scheduler::run_ready() {
 void loop_scheduler::run_one(caf::resumable* job) {
   switch (job->resume(&unit_, max_throughput_)) {
     case caf::resumable::resume_later:  // in another turn: sockets and timers come first
-      return loop_.post([this, job] { enqueue(job); });
+      return post(job);
     case caf::resumable::awaiting_message:
     case caf::resumable::done:
     case caf::resumable::shutdown_execution_unit:
@@ -127,8 +142,7 @@ void loop_scheduler::stop() {
 // Whoever waits may then destroy the scheduler, so nothing of this turn may still want it.
 void loop_scheduler::close(const std::shared_ptr<std::promise<void>>& closed) {
   if (planned_) return io::loop::at_turn_end([this, closed] { close(closed); });
-  closed_ = true;
-  clock_.cancel_all();
+  clock_.close();
   // Spawning from this thread left it a reference to the system's logger, which the system waits for at its
   // end.
   caf::logger::set_current_actor_system(nullptr);

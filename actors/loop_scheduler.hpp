@@ -24,7 +24,8 @@ namespace mw {
 /// Delayed messages and time-outs of actors. Any thread.
 class loop_clock final : public caf::detail::simple_actor_clock {
  public:
-  explicit loop_clock(io::loop& loop) : loop_(loop) {}
+  /// @param open  false from close() on; read and written on the loop's thread only
+  loop_clock(io::loop& loop, std::shared_ptr<bool> open) : loop_(loop), open_(std::move(open)) {}
 
   void set_ordinary_timeout(time_point t, caf::abstract_actor* self, caf::atom_value type,
                             uint64_t id) override;
@@ -38,6 +39,8 @@ class loop_clock final : public caf::detail::simple_actor_clock {
   void schedule_message(time_point t, caf::group target, caf::strong_actor_ptr sender,
                         caf::message content) override;
   void cancel_all() override;
+  /// On the loop's thread. Other threads may still call, until destruction; nothing comes of it.
+  void close();
 
  private:
   template <class Change>
@@ -46,6 +49,7 @@ class loop_clock final : public caf::detail::simple_actor_clock {
   void fire();
 
   io::loop& loop_;
+  const std::shared_ptr<bool> open_;
   std::recursive_mutex mutex_;  // the schedule; what a time-out sends may set another one
   io::timer_id timer_ = 0;      // the loop thread's, as is the next
   time_point due_{};
@@ -72,18 +76,20 @@ class loop_scheduler final : public caf::scheduler::abstract_coordinator {
    private:
     loop_scheduler& scheduler_;
   };
+  /// Its turn comes with the next one of the loop.
+  void post(caf::resumable* job);
   void run_ready();
   void run_one(caf::resumable* job);
   void close(const std::shared_ptr<std::promise<void>>& closed);
 
   io::loop& loop_;
+  const std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // outlives this in what was posted
   loop_clock clock_;
   unit unit_;
   // The loop thread's:
   std::vector<caf::resumable*> ready_;
   std::vector<caf::resumable*> running_;
   bool planned_ = false;
-  bool closed_ = false;
 };
 
 }  // namespace mw

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <caf/all.hpp>
+#include <caf/logger.hpp>
+#include <functional>
 #include <future>
 #include <string>
 #include <thread>
@@ -122,4 +124,34 @@ TEST_CASE("a system that ends leaves no actor behind, though messages are under 
     at.system.reset();
   }
   CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("what a thread of its own still asks of the clock when the scheduler is closed does not outlive it") {
+  on_loop at;
+  std::promise<void> spawned;
+  std::promise<void> closed;
+  std::promise<void> gone;
+  std::promise<void> held;
+  // Spawning gives the loop's thread the system's logger until the scheduler is closed. From then on this task
+  // holds the loop, so that what was posted to it since then runs when the system is gone.
+  std::function<void()> hold = [&] {
+    if (caf::logger::current_logger() != nullptr) return at.thread.get().post(hold);
+    closed.set_value();
+    wait_for(gone.get_future());
+    held.set_value();
+  };
+  at.thread.get().post([&] {
+    at.system->spawn([](caf::event_based_actor*) {});
+    hold();
+    spawned.set_value();
+  });
+  wait_for(spawned.get_future());
+  // As CAF's own printer, it cancels its time-outs at its end, and the system waits for its thread only.
+  at.system->spawn<caf::detached + caf::hidden>([&](caf::blocking_actor*) { wait_for(closed.get_future()); });
+  at.system.reset();
+  gone.set_value();
+  wait_for(held.get_future());
+  std::promise<void> next_turn;
+  at.thread.get().post([&] { next_turn.set_value(); });
+  wait_for(next_turn.get_future());
 }
