@@ -15,6 +15,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/unit/free_port.hpp"
 #include "tests/unit/http/raw_peer.hpp"
 
 namespace mw::http::testing {
@@ -39,18 +40,6 @@ class nginx {
   uint16_t port() const { return port_; }
 
  private:
-  static uint16_t free_port() {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof a;
-    REQUIRE(bind(fd, reinterpret_cast<const sockaddr*>(&a), size) == 0);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size);
-    close(fd);
-    return ntohs(a.sin_port);
-  }
-
   void write_configuration(uint16_t behind, const std::string& certificate, const std::string& key) const {
     std::ofstream out{folder_ + "/nginx.conf"};
     out << "daemon off; master_process off; pid nginx.pid; error_log error.log;\n"
@@ -66,7 +55,7 @@ class nginx {
   }
 
   void start(uint16_t behind, const std::string& certificate, const std::string& key) {
-    port_ = free_port();
+    port_ = mw::testing::free_port();
     write_configuration(behind, certificate, key);
     pid_ = fork();
     if (pid_ == 0) {

@@ -93,12 +93,6 @@ void run_in(const std::string& folder, const args& command) {
 
 }  // namespace
 
-uint16_t free_port() {
-  uint16_t port = 0;
-  close(listening_socket(port));
-  return port;
-}
-
 void until(const char* what, const std::function<bool()>& holds) {
   CAPTURE(std::string{what});
   for (int i = 0; i < 3'000; ++i) {

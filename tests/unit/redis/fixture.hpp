@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "protocol/redis/client.hpp"
+#include "tests/unit/free_port.hpp"
 
 namespace redis_test {
 
@@ -24,6 +25,7 @@ using mw::failure;
 using mw::result;
 using mw::redis::client_options;
 using mw::redis::reply;
+using mw::testing::free_port;
 
 /// The value of a future that must come.
 template <class T>
@@ -35,9 +37,6 @@ T take(std::future<T> f) {
 inline bool names(const std::string& text, const std::string& word) {
   return text.find(word) != std::string::npos;
 }
-
-/// A port of 127.0.0.1 on which nobody listens now.
-uint16_t free_port();
 
 /// Polls until it holds; fails the test when that takes too long.
 void until(const char* what, const std::function<bool()>& holds);
