@@ -47,7 +47,8 @@ status read_endpoint(std::string_view endpoint, bus_connection& out) {
   if (close == std::string_view::npos) return wrong("Endpoint has an unfinished [ address");
   if (const auto colon = authority.find(':', close); colon != std::string_view::npos) {
     const auto port = number(authority.substr(colon + 1));
-    if (!port || *port == 0 || *port > 65535) return wrong("the port in Endpoint is no number from 1 to 65535");
+    if (!port || *port == 0 || *port > 65535)
+      return wrong("the port in Endpoint is no number from 1 to 65535");
     out.port = static_cast<uint16_t>(*port);
     authority = authority.substr(0, colon);
   }

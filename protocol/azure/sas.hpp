@@ -24,18 +24,19 @@ struct bus_connection {
 };
 
 /// `Endpoint=sb://host[:port]/;SharedAccessKeyName=..;SharedAccessKey=..[;EntityPath=..]`, or
-/// `SharedAccessSignature=..` for name and key. `UseDevelopmentEmulator=true` turns TLS off and makes 5672 the
-/// default port. Keys are compared without case, unknown ones ignored.
+/// `SharedAccessSignature=..` for name and key. `UseDevelopmentEmulator=true` turns TLS off and makes 5672
+/// the default port. Keys are compared without case, unknown ones ignored.
 result<bus_connection> parse_connection_string(std::string_view text);
 
-/// A namespace without a connection string, signed in to with Entra: `NAME.servicebus.windows.net`, also with a
-/// port, as `sb://..` and with a final slash. Always TLS.
+/// A namespace without a connection string, signed in to with Entra: `NAME.servicebus.windows.net`, also with
+/// a port, as `sb://..` and with a final slash. Always TLS.
 result<bus_connection> parse_namespace(std::string_view text, uint16_t default_port);
 
 /// encodeURIComponent: everything but `A-Za-z0-9-_.!~*'()` as %XX.
 std::string percent_encode(std::string_view text);
 
-/// `SharedAccessSignature sr=..&sig=..&se=..&skn=..` for an audience such as `sb://host/topic/Subscriptions/s`.
+/// `SharedAccessSignature sr=..&sig=..&se=..&skn=..` for an audience such as
+/// `sb://host/topic/Subscriptions/s`.
 std::string make_sas_token(std::string_view audience, std::string_view key_name, std::string_view key,
                            std::chrono::system_clock::time_point expires);
 

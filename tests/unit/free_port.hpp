@@ -1,6 +1,6 @@
-// A port of 127.0.0.1 on which nobody listens, for a server that a test starts: below the range from which the
-// system gives connections theirs, so that none takes it while the server is down. Each test program walks
-// from a place of its own.
+// A port of 127.0.0.1 on which nobody listens, for a server that a test starts: below the range from which
+// the system gives connections theirs, so that none takes it while the server is down. Each test program
+// walks from a place of its own.
 #pragma once
 
 #include <netinet/in.h>

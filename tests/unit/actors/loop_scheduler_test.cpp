@@ -126,14 +126,14 @@ TEST_CASE("a system that ends leaves no actor behind, though messages are under 
   CHECK(token.use_count() == 1);
 }
 
-TEST_CASE("what a thread of its own still asks of the clock when the scheduler is closed does not outlive it") {
+TEST_CASE("nothing that another thread still asks of the clock outlives a closed scheduler") {
   on_loop at;
   std::promise<void> spawned;
   std::promise<void> closed;
   std::promise<void> gone;
   std::promise<void> held;
-  // Spawning gives the loop's thread the system's logger until the scheduler is closed. From then on this task
-  // holds the loop, so that what was posted to it since then runs when the system is gone.
+  // Spawning gives the loop's thread the system's logger until the scheduler is closed. From then on this
+  // task holds the loop, so that what was posted to it since then runs when the system is gone.
   std::function<void()> hold = [&] {
     if (caf::logger::current_logger() != nullptr) return at.thread.get().post(hold);
     closed.set_value();

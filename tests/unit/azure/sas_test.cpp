@@ -94,7 +94,8 @@ TEST_CASE("namespace without a connection string: host, also with a port, scheme
   CHECK(plain->port == 5671);
   CHECK(plain->tls);
   CHECK(plain->key.empty());
-  CHECK(mw::azure::parse_namespace(" sb://chat.servicebus.windows.net/ ", 5671)->host == "chat.servicebus.windows.net");
+  CHECK(mw::azure::parse_namespace(" sb://chat.servicebus.windows.net/ ", 5671)->host ==
+        "chat.servicebus.windows.net");
   CHECK(mw::azure::parse_namespace("localhost:7001", 5671)->port == 7001);
   CHECK(mw::azure::parse_namespace("localhost", 7002)->port == 7002);
   for (const char* wrong : {"", "sb://", "a b", "host:0", "host:port", "Endpoint=sb://h;SharedAccessKey=k"}) {
