@@ -15,7 +15,7 @@ void admin_state::init(admin_actor::pointer self, std::shared_ptr<services> s) {
   self_ = self;
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
-  const auto& settings = services_->settings.admin;
+  const auto settings = services_->settings->admin;
   if (!settings.enabled) return;
   http::server_options options;
   options.bind = settings.bind;

@@ -40,7 +40,8 @@ dispatcher_actor::behavior_type dispatcher(dispatcher_actor::stateful_pointer<di
 void dispatcher_state::init(dispatcher_actor::pointer self, std::shared_ptr<services> s) {
   self_ = self;
   services_ = std::move(s);
-  auto options = options_of(services_->settings);
+  settings_ = services_->settings.get();
+  auto options = options_of(*settings_);
   options.first_job = (static_cast<uint64_t>(self_->id()) << 32) + 1;
   core_ = std::make_unique<flow::dispatch>(options, *this, services_->seed);
   services_->bytes.give_back_all();
@@ -83,6 +84,12 @@ dispatcher_actor::behavior_type dispatcher_state::behavior() {
       [this](const stage_down& s) { handle([&] { core_->stage_lost(s.at, s.culprit, s.away, now()); }); },
       [this](const probed& p) { handle([&] { core_->probed(p.about, p.well, now()); }); },
       [this](const flush_windows& f) { handle([&] { core_->flush(f.user, f.session, now()); }); },
+      [this](settings_changed) {
+        handle([&] {
+          settings_ = services_->settings.get();
+          core_->set_options(options_of(*settings_), now());
+        });
+      },
       [this](const drain& d) {
         handle([&] {
           draining_ = true;

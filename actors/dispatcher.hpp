@@ -42,6 +42,7 @@ class dispatcher_state : public flow::dispatch_port {
 
   dispatcher_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;
+  std::shared_ptr<const config::settings> settings_;
   std::unique_ptr<flow::dispatch> core_;
   routes routes_;
   bool link_is_up_ = false;

@@ -109,7 +109,7 @@ void dispatcher_state::note_breaker(flow::note n, const detail& d) {
 
 void dispatcher_state::publish_gauges() {
   auto& m = services_->metrics;
-  const auto& s = services_->settings;
+  const auto& s = *settings_;
   const double deliveries = static_cast<double>(core_->deliveries());
   m.deliveries_unsettled.Set(deliveries);
   m.deliveries_held.Set(static_cast<double>(core_->held()));

@@ -17,18 +17,20 @@ using dispatcher_actor =
                      reacts_to<settlement_failed>, reacts_to<link_up>, reacts_to<intake_closed>,
                      reacts_to<demand>, reacts_to<entered>, reacts_to<job_done>, reacts_to<failure_counted>,
                      reacts_to<stage_down>, reacts_to<probed>, reacts_to<flush_windows>, reacts_to<drain>,
-                     reacts_to<tick_message, uint64_t>>;
+                     reacts_to<settings_changed>, reacts_to<tick_message, uint64_t>>;
 
-using loader_actor = caf::typed_actor<reacts_to<routes>, reacts_to<job>, reacts_to<demand>, reacts_to<freed>,
-                                      reacts_to<count_failure>, reacts_to<redis_event>, reacts_to<needs_room>,
-                                      reacts_to<fetched>, reacts_to<tick_message>>;
+using loader_actor =
+    caf::typed_actor<reacts_to<routes>, reacts_to<job>, reacts_to<demand>, reacts_to<freed>,
+                     reacts_to<count_failure>, reacts_to<redis_event>, reacts_to<needs_room>,
+                     reacts_to<fetched>, reacts_to<settings_changed>, reacts_to<tick_message>>;
 
 using analyzer_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<loaded_job>, reacts_to<demand>, reacts_to<probe>,
-                     reacts_to<llm_answered>, reacts_to<tick_message, uint64_t>>;
+                     reacts_to<llm_answered>, reacts_to<settings_changed>, reacts_to<tick_message, uint64_t>>;
 
-using writer_actor = caf::typed_actor<reacts_to<routes>, reacts_to<analysed_job>, reacts_to<probe>,
-                                      reacts_to<answer_saved>, reacts_to<committed>>;
+using writer_actor =
+    caf::typed_actor<reacts_to<routes>, reacts_to<analysed_job>, reacts_to<probe>, reacts_to<answer_saved>,
+                     reacts_to<committed>, reacts_to<settings_changed>>;
 
 using admin_actor = caf::typed_actor<reacts_to<routes>>;
 

@@ -48,10 +48,17 @@ void llm_analyzer_state::init(analyzer_actor::pointer self, std::shared_ptr<serv
   self_ = self;
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
-  const auto& settings = services_->settings;
-  const uint32_t in_flight = std::max(1U, settings.llm_analyzer.max_in_flight);
-  limit_ = std::make_unique<flow::in_flight_limit>(in_flight);
-  room_ = std::max(settings.llm_analyzer.mailbox_limit, settings.dispatcher.max_jobs);
+  take_settings();
+}
+
+void llm_analyzer_state::take_settings() {
+  settings_ = services_->settings.get();
+  const auto& s = *settings_;
+  if (limit_)
+    limit_->set_maximum(s.llm_analyzer.max_in_flight);
+  else
+    limit_ = std::make_unique<flow::in_flight_limit>(s.llm_analyzer.max_in_flight);
+  room_ = std::max(s.llm_analyzer.mailbox_limit, s.dispatcher.max_jobs);
 }
 
 analyzer_actor::behavior_type llm_analyzer_state::behavior() {
@@ -69,6 +76,12 @@ analyzer_actor::behavior_type llm_analyzer_state::behavior() {
       },
       [this](const probe&) { guarded(self_, 0, [&] { probe_llm(false); }); },
       [this](const llm_answered& a) { guarded(self_, a.id, [&] { take_answer(a); }); },
+      [this](settings_changed) {
+        guarded(self_, 0, [&] {
+          take_settings();
+          pump();
+        });
+      },
       [this](tick_message, uint64_t generation) {
         if (generation == tick_generation_) guarded(self_, 0, [&] { pump(); });
       },
@@ -125,7 +138,7 @@ void llm_analyzer_state::start(loaded_job j) {
   active a;
   a.spec = j.spec;
   a.whole = std::make_shared<analysis::loaded_conversation>(std::move(j.conversation));
-  a.limits.max_output_tokens = services_->settings.llm_analyzer.max_output_tokens;
+  a.limits.max_output_tokens = settings_->llm_analyzer.max_output_tokens;
   a.calls_used = j.spec.calls_used;
   a.since = self_->clock().now();
   if (!budget_left()) return hand_on(a, analysis::commit_of_defaults(a.part(), "budget", a.used, ""));
@@ -174,7 +187,7 @@ void llm_analyzer_state::call(active& a) {
 
 flow::time_point llm_analyzer_state::paced_until(flow::time_point now) const {
   if (limit_->in_flight() == 0) return now;
-  return pace_.ready(services_->settings.llm_analyzer.max_output_tokens, now);
+  return pace_.ready(settings_->llm_analyzer.max_output_tokens, now);
 }
 
 void llm_analyzer_state::note_quota(const llm::answer& answer) {
@@ -322,7 +335,7 @@ void llm_analyzer_state::drop(uint64_t id) {
 }
 
 bool llm_analyzer_state::budget_left() {
-  const uint64_t budget = services_->settings.llm_analyzer.budget_tokens_per_day;
+  const uint64_t budget = settings_->llm_analyzer.budget_tokens_per_day;
   return budget == 0 || services_->tokens.spent(today()) < budget;
 }
 

@@ -43,6 +43,7 @@ class llm_analyzer_state {
     uint64_t question = 0;
     flow::time_point since;
   };
+  void take_settings();
   void take_routes(const routes& r);
   void take_job(loaded_job& j);
   void take_answer(const llm_answered& a);
@@ -68,6 +69,7 @@ class llm_analyzer_state {
 
   analyzer_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;
+  std::shared_ptr<const config::settings> settings_;
   routes routes_;
   std::unique_ptr<flow::in_flight_limit> limit_;
   flow::pace pace_;

@@ -19,7 +19,12 @@ void memory_writer_state::init(writer_actor::pointer self, std::shared_ptr<servi
   self_ = self;
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
-  room_ = std::max(services_->settings.memory_writer.mailbox_limit, services_->settings.dispatcher.max_jobs);
+  take_settings();
+}
+
+void memory_writer_state::take_settings() {
+  settings_ = services_->settings.get();
+  room_ = std::max(settings_->memory_writer.mailbox_limit, settings_->dispatcher.max_jobs);
 }
 
 writer_actor::behavior_type memory_writer_state::behavior() {
@@ -37,6 +42,12 @@ writer_actor::behavior_type memory_writer_state::behavior() {
         });
       },
       [this](const committed& c) { guarded(self_, c.id, [&] { take_committed(c); }); },
+      [this](settings_changed) {
+        guarded(self_, 0, [&] {
+          take_settings();
+          grant();
+        });
+      },
   };
 }
 
@@ -60,7 +71,7 @@ void memory_writer_state::take_job(analysed_job& j) {
   auto& w =
       writing_.insert_or_assign(id, writing{std::move(j), {}, false, {}, self_->clock().now()}).first->second;
   const auto redis = services_->session.get();
-  if (w.job.was_saved || !redis || !services_->settings.session_loader.own_keys) return write(id);
+  if (w.job.was_saved || !redis || !settings_->session_loader.own_keys) return write(id);
   const caf::actor_addr weak = self_->address();
   w.as_json = memory_api::write_commit(w.job.commit);
   // Saved or not: without it a crash before the commit costs one more LLM call, nothing else.
@@ -124,7 +135,7 @@ void memory_writer_state::take_committed(const committed& c) {
           fail(dependency::memory, errc::stale, "the record stands behind what this analysis began with");
       break;
   }
-  if (const auto redis = services_->session.get(); redis && services_->settings.session_loader.own_keys)
+  if (const auto redis = services_->session.get(); redis && settings_->session_loader.own_keys)
     redis->drop_answer(answer_key(w.job.commit.user_id, w.job.commit.session_id));
   finish(c.id, std::move(r));
 }

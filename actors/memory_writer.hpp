@@ -25,6 +25,7 @@ class memory_writer_state {
     failure refused;
     flow::time_point since;
   };
+  void take_settings();
   void take_routes(const routes& r);
   void take_job(analysed_job& j);
   void write(uint64_t id);
@@ -36,6 +37,7 @@ class memory_writer_state {
 
   writer_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;
+  std::shared_ptr<const config::settings> settings_;
   routes routes_;
   std::unordered_map<uint64_t, writing> writing_;
   uint32_t granted_ = 0;  ///< to the analyzer, not used yet

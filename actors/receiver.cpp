@@ -142,7 +142,7 @@ void receiver_state::take_link(const link_event& e) {
       ready_ = true;
       services_->status.set("bus", observe::state::ok, "link attached");
       observe::log(log_level::info, "link-attached")
-          .field("subscription", services_->settings.receiver.subscription);
+          .field("subscription", services_->settings->receiver.subscription);
       if (dispatcher) self_->send(dispatcher, link_up{});
       return;
     case link_event::what::away:

@@ -1,12 +1,13 @@
 // What the actors share: settings, the outside world, budgets, metrics. Made by main, outlives every actor.
-// Everything in it is immutable or thread-safe.
+// Everything in it is immutable or thread-safe. An actor keeps the settings it has got until
+// settings_changed.
 #pragma once
 
 #include <atomic>
 
 #include "actors/call_book.hpp"
 #include "actors/ports.hpp"
-#include "protocol/config/settings.hpp"
+#include "protocol/config/reload.hpp"
 #include "protocol/flow/byte_budget.hpp"
 #include "protocol/flow/job.hpp"
 #include "protocol/observe/log.hpp"
@@ -63,11 +64,11 @@ struct services {
   services(config::settings s, ports p, observe::metrics& m, observe::status_board& b)
       : settings(std::move(s)),
         outside(std::move(p)),
-        bytes(settings.dispatcher.bytes_in_flight),
+        bytes(settings->dispatcher.bytes_in_flight),
         metrics(m),
         status(b) {}
 
-  const config::settings settings;
+  config::current settings;
   const ports outside;
   flow::byte_budget bytes;
   call_book calls;

@@ -61,8 +61,7 @@ void session_loader_state::init(loader_actor::pointer self, std::shared_ptr<serv
   self_ = self;
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
-  limit_ =
-      std::max(services_->settings.session_loader.mailbox_limit, services_->settings.dispatcher.max_jobs);
+  take_settings();
   const caf::actor_addr weak = self_->address();
   const auto tell = [weak](redis_event e) { mw::tell<loader_actor>(weak, std::move(e)); };
   redis_ = services_->outside.make_session(
@@ -72,6 +71,11 @@ void session_loader_state::init(loader_actor::pointer self, std::shared_ptr<serv
       [tell](failure why) {
         tell({false, {}, std::move(why)});
       });
+}
+
+void session_loader_state::take_settings() {
+  settings_ = services_->settings.get();
+  limit_ = std::max(settings_->session_loader.mailbox_limit, settings_->dispatcher.max_jobs);
 }
 
 loader_actor::behavior_type session_loader_state::behavior() {
@@ -102,7 +106,7 @@ loader_actor::behavior_type session_loader_state::behavior() {
       },
       [this](const count_failure& c) {
         guarded(self_, 0, [&] {
-          if (!connected_ || !services_->settings.session_loader.own_keys) return;
+          if (!connected_ || !settings_->session_loader.own_keys) return;
           const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
           redis_->count_failure(c.sequence_number, [dispatcher, id = c.job](result<uint32_t> n) {
             if (n && dispatcher) caf::anon_send(dispatcher, failure_counted{id, *n});
@@ -123,6 +127,12 @@ loader_actor::behavior_type session_loader_state::behavior() {
       [this](fetched& f) {
         const uint64_t id = f.id;
         guarded(self_, id, [&] { take_fetched(f); });
+      },
+      [this](settings_changed) {
+        guarded(self_, 0, [&] {
+          take_settings();
+          grant();
+        });
       },
       [this](tick_message) { guarded(self_, 0, [&] { renew_leases(); }); },
   };
@@ -159,7 +169,7 @@ void session_loader_state::take_redis(const redis_event& e) {
 }
 
 bool session_loader_state::redis_may_be_empty() const {
-  return services_->redis_run.changed_within(services_->settings.dispatcher.hold_limit, self_->clock().now());
+  return services_->redis_run.changed_within(settings_->dispatcher.hold_limit, self_->clock().now());
 }
 
 void session_loader_state::take_job(const job& j) {
@@ -198,9 +208,9 @@ void session_loader_state::take_job(const job& j) {
     redis_->lease(l.key,
                   [join](bool ours) { join->finish([&](fetched& f) { f.leased_elsewhere = !ours; }); });
     if (!std::exchange(renewal_due_, true))
-      self_->delayed_send(self_, services_->settings.receiver.lock_duration / 3, tick_message::value);
+      self_->delayed_send(self_, settings_->receiver.lock_duration / 3, tick_message::value);
   }
-  const auto key = services_->settings.session_loader.own_keys ? answer_key(user, session) : std::string{};
+  const auto key = settings_->session_loader.own_keys ? answer_key(user, session) : std::string{};
   redis_->fetch(session, key, admit, [join](result<session_texts> r) {
     join->finish([&](fetched& f) {
       if (r) {
@@ -214,7 +224,7 @@ void session_loader_state::take_job(const job& j) {
 }
 
 bool session_loader_state::leasing() const {
-  const auto& s = services_->settings.session_loader;
+  const auto& s = settings_->session_loader;
   return s.own_keys && s.lease;
 }
 
@@ -227,7 +237,7 @@ void session_loader_state::release_lease(uint64_t job) {
 
 /// A lease lives as long as a lock of the bus: three missed renewals, and another replica goes on.
 void session_loader_state::renew_leases() {
-  const auto interval = services_->settings.receiver.lock_duration / 3;
+  const auto interval = settings_->receiver.lock_duration / 3;
   const auto now = self_->clock().now();
   for (auto& [job, l] : leases_) {
     if (now - l.renewed < interval) continue;
@@ -269,7 +279,7 @@ void session_loader_state::take_fetched(fetched& f) {
     fail_job(p.spec, conversation.error(), f.stored.get());
     return grant();
   }
-  const auto& s = services_->settings;
+  const auto& s = *settings_;
   auto prepared = analysis::prepare({*conversation, *f.stored, p.spec, s.dispatcher.max_tokens,
                                      services_->wall_clock(), s.dispatcher.quiet});
   if (prepared.message_missing_but_moved_on) services_->metrics.messages_missing.Increment();

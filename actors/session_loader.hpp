@@ -31,6 +31,7 @@ class session_loader_state {
     std::shared_ptr<std::function<void()>> go;  ///< waits for room
     uint64_t bytes = 0;
   };
+  void take_settings();
   void take_routes(const routes& r);
   void take_job(const job& j);
   void take_redis(const redis_event& e);
@@ -47,6 +48,7 @@ class session_loader_state {
 
   loader_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;
+  std::shared_ptr<const config::settings> settings_;
   std::shared_ptr<session_port> redis_;
   bool connected_ = false;
   routes routes_;

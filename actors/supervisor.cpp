@@ -155,7 +155,7 @@ void child_ended(self_ptr self, child_id which, const caf::error& reason) {
     return;
   }
   schedule_restart(self, which, *delay);
-  if (!away && strategy_of(st.shared->settings, which) == config::restart_strategy::rest_for_one)
+  if (!away && strategy_of(*st.shared->settings.get(), which) == config::restart_strategy::rest_for_one)
     for (size_t i = static_cast<size_t>(which) + 1; i < child_count; ++i)
       if (st.children[i].handle) self->send_exit(st.children[i].handle, caf::exit_reason::user_shutdown);
 }
@@ -191,11 +191,11 @@ void begin_drain(self_ptr self) {
   if (st.draining) return;
   st.draining = true;
   observe::log(log_level::info, "draining")
-      .field("limit_ms", st.shared->settings.supervisor.drain_limit.count());
+      .field("limit_ms", st.shared->settings->supervisor.drain_limit.count());
   const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle;
   if (!d) return stop_all(self, caf::exit_reason::user_shutdown);
   self->send(d, drain{false});
-  self->delayed_send(self, st.shared->settings.supervisor.drain_limit, limit_atom::value, uint32_t{1});
+  self->delayed_send(self, st.shared->settings->supervisor.drain_limit, limit_atom::value, uint32_t{1});
 }
 
 }  // namespace
@@ -224,7 +224,7 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::share
   st.random.seed(s->seed);
   if (!st.spawn)
     st.spawn = [s](caf::event_based_actor* me, child_id which) { return spawn_child(me, which, s); };
-  const auto& o = s->settings.supervisor;
+  const auto o = s->settings->supervisor;
   for (auto& c : st.children)
     c.policy.emplace(restart_options{o.max_restarts, o.period, o.backoff_min, o.backoff_max});
   self->set_default_handler(caf::drop);
@@ -239,6 +239,12 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::share
         tell_routes(self);
       },
       [self](shutdown_atom) { begin_drain(self); },
+      [self](settings_changed) {
+        for (const auto which :
+             {child_id::dispatcher, child_id::loader, child_id::analyzer, child_id::writer})
+          if (const auto& c = self->state.children[static_cast<size_t>(which)]; c.handle)
+            self->send(c.handle, settings_changed::value);
+      },
       [self](const drained& d) {
         observe::log(log_level::info, "drained").field("left", d.left);
         stop_all(self, caf::exit_reason::user_shutdown);

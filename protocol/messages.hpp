@@ -242,6 +242,8 @@ struct committed {
   memory::commit_reply reply;
 };
 
+/// main -> supervisor -> dispatcher and stages: services::settings was replaced.
+using settings_changed = caf::atom_constant<caf::atom("settings")>;
 using tick_message = caf::atom_constant<caf::atom("tick")>;
 
 }  // namespace mw

@@ -7,7 +7,8 @@
 
 namespace mw {
 
-int run_worker(const config::loaded& configuration);
+/// `in`: what the configuration was loaded from; SIGHUP loads it again.
+int run_worker(const config::loaded& configuration, const config::inputs& in);
 int check_dependencies(const config::loaded& configuration);
 /// `check --live`: proves on the user's own subscription what no test without Azure can. Takes one waiting
 /// message and ends by dead-lettering it; refuses where more than a few wait, unless told otherwise.

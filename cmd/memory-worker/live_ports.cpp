@@ -5,6 +5,7 @@
 
 #include "cmd/memory-worker/memory_stores.hpp"
 #include "cmd/memory-worker/redis_port.hpp"
+#include "protocol/config/options.hpp"
 #include "protocol/cosmos/account.hpp"
 #include "protocol/llm/endpoint.hpp"
 
@@ -49,7 +50,8 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, 
   if (!bus) return bus.error();
   w->bus_ = std::move(*bus);
   http::client_options http;
-  http.max_connections_per_host = static_cast<long>(std::max(64U, s.dispatcher.max_jobs + 8));
+  // Never reached: dispatcher.max-jobs, whatever a reload makes of it, bounds the requests.
+  http.max_connections_per_host = static_cast<long>(config::find_option("dispatcher", "max-jobs")->max) + 8;
   http.max_connections = http.max_connections_per_host * 3;
   http.ca_file = s.process.ca_file;
   w->http_ = std::make_unique<http::client>(w->loop_.get(), http);
@@ -107,6 +109,10 @@ status live_world::make_llm(const config::llm_analyzer_settings& s) {
   }
   embedder_ = std::move(*embedder);
   return ok;
+}
+
+void live_world::tune(const config::settings& s) {
+  analyst_->set_request_timeout(s.llm_analyzer.request_timeout);
 }
 
 std::unique_ptr<bus_port> live_world::connect_bus(amqp::listener l) {

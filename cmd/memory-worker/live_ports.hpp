@@ -37,6 +37,8 @@ class live_world {
   io::loop& loop() { return loop_.get(); }
   azure::identity& identity() { return *identity_; }
   const std::vector<entra_use>& entra_uses() const { return entra_uses_; }
+  /// Takes over what is reloadable of what it was made with (times of LLM calls). Any thread.
+  void tune(const config::settings& s);
   /// How to reach the subscription.
   amqp::link_options bus_options();
 

@@ -72,10 +72,11 @@ int main(int argc, char** argv) {
   const bool yes_really = live && take_flag(args, "--yes-really");
   const auto need =
       command == "config" || command == "health" ? mw::config::need::nothing : mw::config::need::everything;
-  const auto loaded = mw::config::load(mw::config::inputs_of_process(std::move(args)), need);
+  const auto inputs = mw::config::inputs_of_process(std::move(args));
+  const auto loaded = mw::config::load(inputs, need);
   if (command == "config") return print_config(loaded);
   if (mw::print_problems(loaded.problems)) return mw::config::exit_misconfigured;
   if (command == "health") return mw::ask_health(loaded);
   if (live) return mw::check_live(loaded, yes_really);
-  return command == "run" ? mw::run_worker(loaded) : mw::check_dependencies(loaded);
+  return command == "run" ? mw::run_worker(loaded, inputs) : mw::check_dependencies(loaded);
 }

@@ -14,6 +14,7 @@
 #include "cmd/memory-worker/commands.hpp"
 #include "cmd/memory-worker/live_ports.hpp"
 #include "cmd/memory-worker/memory_stores.hpp"
+#include "cmd/memory-worker/reload.hpp"
 #include "cmd/memory-worker/telemetry.hpp"
 
 namespace mw {
@@ -35,7 +36,9 @@ class signals {
   signals(const signals&) = delete;
   signals& operator=(const signals&) = delete;
 
-  void watch(io::loop& loop, caf::actor root) {
+  /// `reload` runs at SIGHUP, on the loop's thread; true: the actors are to take the new settings.
+  void watch(io::loop& loop, caf::actor root, std::function<bool()> reload) {
+    reload_ = std::move(reload);
     fd_ = signalfd(-1, &set_, SFD_NONBLOCK | SFD_CLOEXEC);
     loop.post([this, &loop, root] {
       loop.watch(fd_, EPOLLIN, [this, root](uint32_t) {
@@ -61,8 +64,7 @@ class signals {
   using clock = std::chrono::steady_clock;
   void got(int number, const caf::actor& root) {
     if (number == SIGHUP) {
-      observe::log(log_level::warning, "reload-not-supported")
-          .field("detail", "restart to apply a changed configuration");
+      if (reload_()) caf::anon_send(root, settings_changed::value);
       return;
     }
     observe::log(log_level::info, "signal").field("number", number);
@@ -75,6 +77,7 @@ class signals {
     caf::anon_send(root, shutdown_atom::value);
   }
   sigset_t set_{};
+  std::function<bool()> reload_;
   int fd_ = -1;
   int seen_ = 0;
   std::atomic<clock::time_point> first_{};
@@ -112,7 +115,7 @@ void log_start(const config::loaded& c) {
 
 }  // namespace
 
-int run_worker(const config::loaded& c) {
+int run_worker(const config::loaded& c, const config::inputs& in) {
   signals on_signal;
   log_start(c);
   observe::metrics metrics{MW_VERSION};
@@ -146,7 +149,9 @@ int run_worker(const config::loaded& c) {
     caf::actor_system system{actor_config};
     caf::scoped_actor me{system, true};
     const auto root = me->spawn<caf::monitored>(supervisor, shared);
-    on_signal.watch((*world)->loop(), root);
+    on_signal.watch((*world)->loop(), root, [&in, &shared, &world, &metrics] {
+      return reload_configuration(in, shared->settings, **world, metrics);
+    });
     me->receive([&](const caf::down_msg& down) {
       clean = !down.reason || down.reason == caf::exit_reason::user_shutdown ||
               down.reason == caf::exit_reason::normal;
@@ -156,7 +161,7 @@ int run_worker(const config::loaded& c) {
     on_signal.unwatch((*world)->loop());
   }
   observe::log(log_level::info, "stopped").field("clean", clean);
-  if (*telemetry) (*telemetry)->flush(on_signal.left_of(c.values.supervisor.drain_limit));
+  if (*telemetry) (*telemetry)->flush(on_signal.left_of(shared->settings->supervisor.drain_limit));
   shared.reset();
   telemetry->reset();
   world->reset();

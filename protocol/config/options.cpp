@@ -162,12 +162,11 @@ void add_session_loader(std::vector<option>& t) {
   add(&s::connect_timeout, "connect-timeout",
       {.min = 100, .max = 2 * minutes, .doc = "Limit of connecting, TLS and log-in included."});
   add(&s::command_timeout, "command-timeout",
-      {.min = 100, .max = 2 * minutes, .reloadable = true, .doc = "Limit of one command."});
+      {.min = 100, .max = 2 * minutes, .doc = "Limit of one command."});
   add(&s::max_conversation, "max-conversation",
       {.type = option_type::bytes,
        .min = 1 * kib,
        .max = 512 * mib,
-       .reloadable = true,
        .doc = "A stored conversation larger than this is dead-lettered, not read."});
   add(&s::missing_retry, "missing-retry",
       {.min = 0,
@@ -252,26 +251,16 @@ void add_llm_analyzer(std::vector<option>& t) {
        .reloadable = true,
        .doc = "LLM calls at once; 0: as many as dispatcher.max-jobs."});
   add(&s::temperature, "temperature",
-      {.min = 0,
-       .max = 2,
-       .default_note = "not sent",
-       .reloadable = true,
-       .doc = "Sampling temperature, sent only when set."});
+      {.min = 0, .max = 2, .default_note = "not sent", .doc = "Sampling temperature, sent only when set."});
   add(&s::reasoning_effort, "reasoning-effort",
       {.default_note = "not sent",
-       .reloadable = true,
        .doc = "reasoning_effort of reasoning models (as low, medium), sent only when set."});
   add(&s::breaker_failures, "breaker-failures",
       {.min = 1,
        .max = 1'000,
        .unit = "failures",
        .reloadable = true,
-       .doc = "So many failures without a success, within breaker-window, stop the intake."});
-  add(&s::breaker_window, "breaker-window",
-      {.min = 1 * seconds,
-       .max = 10 * minutes,
-       .reloadable = true,
-       .doc = "The time in which they are counted."});
+       .doc = "So many conversations that fail without a success between them stop the intake."});
   add(&s::probe_interval, "probe-interval",
       {.min = 100,
        .max = 10 * minutes,
@@ -303,7 +292,6 @@ void add_memory_writer(std::vector<option>& t) {
   add(&s::request_timeout, "request-timeout",
       {.min = 100,
        .max = 5 * minutes,
-       .reloadable = true,
        .doc = "Limit of one request; over Cosmos DB of a whole read or commit."});
   add(&s::connect_timeout, "connect-timeout",
       {.min = 100, .max = 2 * minutes, .doc = "Limit of connecting."});

@@ -99,8 +99,11 @@ std::string reference_page() {
       "`\"256MiB\"`. Any mistake (unknown\n"
       "key, wrong type, out of range, something required that is missing) is reported in one line each, and "
       "the program exits with 78.\n"
-      "Options marked *reloadable* may change without a restart; this version reads the configuration only "
-      "at start.\n";
+      "At SIGHUP `run` reads the file and `.env` anew. Options marked *reloadable* take their new value at "
+      "once; where anything is wrong nothing\n"
+      "is changed, and the log says what and where. What changed and is not reloadable is named in the log "
+      "and "
+      "waits for a restart.\n";
   std::string_view section;
   for (const auto& o : options()) {
     if (o.section != section) {

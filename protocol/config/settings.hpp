@@ -106,7 +106,6 @@ struct llm_analyzer_settings {
   std::optional<double> temperature;
   std::string reasoning_effort;  ///< empty: not sent
   uint32_t breaker_failures = 5;
-  milliseconds breaker_window{10'000};
   milliseconds probe_interval{5'000};
   uint32_t mailbox_limit = 64;
   uint64_t budget_tokens_per_day = 0;  ///< 0: no budget

@@ -20,6 +20,7 @@ class breaker {
  public:
   explicit breaker(breaker_policy policy) : policy_(policy) {}
 
+  void set_policy(breaker_policy policy) { policy_ = policy; }
   void success(time_point now);
   /// A transient or fatal failure of this job. True where the breaker opened by it.
   bool failure_of(uint64_t job, bool refused, time_point now);

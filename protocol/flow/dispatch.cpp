@@ -252,6 +252,16 @@ std::optional<int64_t> dispatch::sequence_of(uint64_t id) const {
   return it->second.spec.sequence_number;
 }
 
+void dispatch::set_options(const dispatch_options& o, time_point now) {
+  const bool slowed = allowed_ < options_.turns.max_jobs;
+  options_ = o;
+  allowed_ = slowed ? std::min<size_t>(allowed_, o.turns.max_jobs) : o.turns.max_jobs;
+  windows_.set_policy(o.windows, now);
+  turns_.set_policy(o.turns);
+  for (breaker& b : breakers_) b.set_policy(o.breaker);
+  tick(now);
+}
+
 // --- time ---
 
 time_point dispatch::next_due(time_point now) const {

@@ -127,6 +127,8 @@ class dispatch {
 
   // --- time, people, shutdown ---
   void tick(time_point now);
+  /// What goes on goes on; everything from now on follows the new options (first_job apart).
+  void set_options(const dispatch_options& o, time_point now);
   /// Closes windows of a user, or of one conversation; returns how many.
   size_t flush(std::string_view user, std::string_view session, time_point now);
   /// No more intake; windows are given back at once, running jobs go on.
@@ -136,7 +138,6 @@ class dispatch {
   bool idle() const { return jobs_.empty() && settling_.empty() && windows_.size() == 0; }
   /// When tick() has something to do next.
   time_point next_due(time_point now) const;
-  void set_windows(window_policy p) { windows_.set_policy(p); }
 
   size_t deliveries() const { return ledger_.size(); }
   size_t open_windows() const { return windows_.open(); }

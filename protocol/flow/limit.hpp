@@ -16,6 +16,11 @@ class in_flight_limit {
   explicit in_flight_limit(uint32_t maximum, uint32_t start = 16)
       : maximum_(std::max(1U, maximum)), limit_(std::min(maximum_, std::max(1U, start))) {}
 
+  /// What is in flight above it goes on.
+  void set_maximum(uint32_t maximum) {
+    maximum_ = std::max(1U, maximum);
+    limit_ = std::min(limit_, maximum_);
+  }
   bool may_start(time_point now) const { return in_flight_ < limit_ && now >= paused_until_; }
   void started() { ++in_flight_; }
   void succeeded();

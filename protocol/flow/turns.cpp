@@ -29,6 +29,11 @@ void turns::forget_if_idle(user_map::iterator at) {
   users_.erase(at);
 }
 
+void turns::set_policy(turn_policy policy) {
+  policy_ = policy;
+  for (auto at = users_.begin(); at != users_.end(); ++at) into_ring(at);
+}
+
 void turns::push(const window* w) {
   const auto at = of(w->ids.user());
   if (at->second.ready.emplace(w->waiting_since, w).second) ++waiting_;

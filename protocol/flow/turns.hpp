@@ -34,6 +34,8 @@ struct turn {
 class turns {
  public:
   explicit turns(turn_policy policy) : policy_(policy) {}
+  /// Jobs that run above the new limits go on.
+  void set_policy(turn_policy policy);
   void push(const window* w);
   /// A job that was held may go on; before its user's windows.
   void resume(std::string_view user, uint64_t job);

@@ -37,6 +37,14 @@ void windows::make_ready(window& w, time_point now) {
   waiting_.emplace(now, &w);
 }
 
+void windows::set_policy(window_policy policy, time_point now) {
+  policy_ = policy;
+  std::vector<window*> open;
+  open.reserve(due_.size());
+  for (const auto& [due, w] : due_) open.push_back(w);
+  for (window* w : open) open_until(*w, std::min({w->due, now + policy_.quiet, w->opened + policy_.max_age}));
+}
+
 windows::added windows::add(const arrival& a, time_point now) {
   added result;
   const auto found = table_.find(std::pair{a.ids.user(), a.ids.session()});

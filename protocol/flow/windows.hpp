@@ -71,7 +71,8 @@ class windows {
   /// Opens it again for at least `delay` (the conversation is not quiet), within max-age of `opened`. Where
   /// events after it have opened a window meanwhile, the two become one.
   added reopen(const window& w, duration delay, time_point now);
-  void set_policy(window_policy policy) { policy_ = policy; }
+  /// Open windows close no later than the new policy would close one that was talked in just now.
+  void set_policy(window_policy policy, time_point now);
   const window_policy& policy() const { return policy_; }
 
   const window* find(std::string_view user, std::string_view session) const;

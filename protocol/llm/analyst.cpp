@@ -1,5 +1,6 @@
 #include "protocol/llm/analyst.hpp"
 
+#include <atomic>
 #include <mutex>
 
 #include "protocol/llm/endpoint.hpp"
@@ -43,7 +44,8 @@ class analyst::impl : public std::enable_shared_from_this<analyst::impl> {
   impl(http::client& http, analyst_options options, endpoint where)
       : options_(std::move(options)),
         where_(std::move(where)),
-        sender_(std::make_shared<sender>(http, options_.identity, options_.scope)) {
+        sender_(std::make_shared<sender>(http, options_.identity, options_.scope)),
+        request_timeout_(options_.request_timeout) {
     settings_ = {where_.body_model, options_.temperature, options_.reasoning_effort};
     how_ = options_.identity ? sign_in::token : options_.api_key.empty() ? sign_in::none : sign_in::key;
   }
@@ -51,6 +53,7 @@ class analyst::impl : public std::enable_shared_from_this<analyst::impl> {
   uint64_t start(std::shared_ptr<call> c);
   void cancel(uint64_t id) { sender_->cancel(id); }
   void close() { sender_->close(); }
+  void set_request_timeout(milliseconds limit) { request_timeout_ = limit; }
 
  private:
   void ask(const std::shared_ptr<call>& c);
@@ -61,6 +64,7 @@ class analyst::impl : public std::enable_shared_from_this<analyst::impl> {
   const analyst_options options_;
   const endpoint where_;
   const std::shared_ptr<sender> sender_;
+  std::atomic<milliseconds> request_timeout_;
   request_settings settings_;
   sign_in how_ = sign_in::key;
 
@@ -84,7 +88,7 @@ void analyst::impl::ask(const std::shared_ptr<call>& c) {
   r.headers = where_.headers;
   r.connect_timeout = options_.connect_timeout;
   const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - c->since);
-  r.total_timeout = std::max(milliseconds{1}, options_.request_timeout - spent);
+  r.total_timeout = std::max(milliseconds{1}, request_timeout_.load() - spent);
   {
     const std::lock_guard lock{mutex_};
     c->asked_in = dialect_;
@@ -175,6 +179,10 @@ uint64_t analyst::analyse(std::shared_ptr<const analysis_input> input, const cal
 
 void analyst::cancel(uint64_t id) {
   impl_->cancel(id);
+}
+
+void analyst::set_request_timeout(std::chrono::milliseconds limit) {
+  impl_->set_request_timeout(limit);
 }
 
 void analyst::probe(std::function<void(status)> done) {

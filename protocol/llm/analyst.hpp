@@ -95,6 +95,8 @@ class analyst {
   uint64_t analyse(std::shared_ptr<const analysis_input> input, const call_limits& limits,
                    std::function<void(answer)> done);
   void cancel(uint64_t id);
+  /// Of calls sent from now on.
+  void set_request_timeout(std::chrono::milliseconds limit);
   /// One cheap authenticated call (few tokens): is the deployment there and does it let us in?
   void probe(std::function<void(status)> done);
 

@@ -151,6 +151,9 @@ struct metrics : private metric_registry {
   labelled<Counter> telemetry_dropped =
       counters("memory_worker_telemetry_dropped_total", "Spans and envelopes that were dropped, by cause.",
                "cause", {"queue-full", "refused", "quota", "gave-up", "shutdown"});
+  labelled<Counter> config_reloads =
+      counters("memory_worker_config_reloads_total", "Configurations read anew at SIGHUP, by result.",
+               "result", {"applied", "rejected"});
   labelled<Counter> actor_restarts =
       counters("memory_worker_actor_restarts_total", "Restarts by the supervisor, by actor.", "actor",
                {"receiver", "dispatcher", "session_loader", "llm_analyzer", "memory_writer", "admin"});

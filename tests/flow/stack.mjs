@@ -68,7 +68,7 @@ async function expectJson(url, method, body) {
 /**
  * Runs `body` against a fresh set of processes.
  * @param options {bus, llm, worker: more arguments, env: more environment of the worker (or a function of the stack that
- *   gives it), api: other arguments of the Memory API, apiEnv: its environment, start: which are started
+ *   gives it), inFile: options that are not given on the worker's command line, api: other arguments of the Memory API, apiEnv: its environment, start: which are started
  *   (default all), onEnd: 'drain' (default: the worker must end with 0 at SIGTERM) or 'kill'}
  */
 export async function withStack(options, body) {
@@ -164,7 +164,8 @@ export class Stack {
 
   async start_worker(...args) {
     this.worker.options.env = this.workerEnvironment();
-    this.worker.spawn([...(this.options.launcher ?? []), path.join(bin, 'memory-worker'), 'run', ...WORKER_OPTIONS,
+    this.worker.spawn([...(this.options.launcher ?? []), path.join(bin, 'memory-worker'), 'run',
+      ...WORKER_OPTIONS.filter((option) => !(this.options.inFile ?? []).some((name) => option.startsWith(`--${name}=`))),
       ...(this.options.worker ?? []), ...args]);
     this.workerUrl = `http://127.0.0.1:${(await this.worker.listening()).listening}`;
   }

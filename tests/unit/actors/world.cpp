@@ -311,6 +311,12 @@ int world::starts(actor_of which) const {
   return inside_->starts.at(static_cast<size_t>(which));
 }
 
+void world::reload(config::settings s) {
+  inside_->shared->settings.replace(std::move(s));
+  caf::anon_send(inside_->supervisor, settings_changed::value);
+  run();
+}
+
 void world::shut_down() {
   caf::anon_send(inside_->supervisor, shutdown_atom::value);
   run();

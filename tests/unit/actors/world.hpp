@@ -162,6 +162,8 @@ class world {
   /// Ends the actor as an uncaught fault would, nobody knows by which job.
   void crash(actor_of which);
   int starts(actor_of which) const;
+  /// As SIGHUP with a changed file.
+  void reload(config::settings s);
   /// As SIGTERM.
   void shut_down();
   bool ended() const;

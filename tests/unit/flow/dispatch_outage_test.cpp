@@ -129,6 +129,22 @@ TEST_CASE("outage: full rate is back within ten seconds of recovery, from half b
   CHECK(t.settlements.size() == 200);
 }
 
+TEST_CASE("outage: new options do not end the slow start after it") {
+  auto o = scene::at_once();
+  o.turns.max_jobs = 40;
+  scene t{o};
+  deliver_many(t, 200);
+  llm_outage(t, 5min);
+  while (t.d->breaker_of(dependency::llm).is_open()) {
+    commit_all(t);
+    t.pass(1s);
+  }
+  t.d->set_options(o, t.now);
+  CHECK(t.d->running() <= 21);
+  commit_all(t);
+  CHECK(t.d->running() == 40);
+}
+
 // An answer from before the outage must not make the outage look like a fault of the jobs that suffer from
 // it.
 TEST_CASE("outage: a success just after the first failure does not get anybody dead-lettered") {

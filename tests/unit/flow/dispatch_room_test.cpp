@@ -210,3 +210,43 @@ TEST_CASE("room: fifty thousand windows open, merge, close, are held through an 
   for (const auto& s : t.settlements) ++outcomes[std::string{to_string(s.what)}];
   CHECK(outcomes == std::map<std::string, int>{{"complete", many}, {"release", many}});
 }
+
+TEST_CASE("with more jobs allowed, what waited for its turn starts; what runs goes on") {
+  auto o = scene::at_once();
+  o.turns.max_jobs = 2;
+  scene s{o};
+  for (int i = 0; i < 6; ++i) s.deliver(i, "s" + std::to_string(i), "user-" + std::to_string(i));
+  CHECK(s.d->running() == 2);
+  o.turns.max_jobs = 5;
+  s.d->set_options(o, s.now);
+  CHECK(s.d->running() == 5);
+  o.turns.max_jobs = 1;
+  s.d->set_options(o, s.now);
+  CHECK(s.d->running() == 5);
+  for (const auto& session : s.running_sessions()) s.commit(session);
+  CHECK(s.d->running() == 1);
+}
+
+TEST_CASE("with a shorter quiet time a conversation that waits is analysed after it") {
+  scene s;
+  s.deliver(1, "s");
+  auto o = scene::defaults();
+  o.windows.quiet = 5s;
+  s.d->set_options(o, s.now);
+  CHECK_FALSE(s.is_running("s"));
+  s.pass(5s);
+  CHECK(s.is_running("s"));
+}
+
+TEST_CASE("more room is granted as credit, less room takes none back") {
+  auto o = scene::defaults();
+  o.window_room = 100;
+  scene s{o};
+  CHECK(s.d->take_grant() == 100);
+  o.window_room = 500;
+  s.d->set_options(o, s.now);
+  CHECK(s.d->take_grant() == 400);
+  o.window_room = 10;
+  s.d->set_options(o, s.now);
+  CHECK(s.d->take_grant() == 0);
+}

@@ -91,3 +91,17 @@ TEST_CASE("limit: calls that say nothing about load neither raise nor lower it")
   l.ended();
   CHECK(l.in_flight() == 0);
 }
+
+TEST_CASE("limit: a new maximum holds from now on, what is in flight above it goes on") {
+  in_flight_limit l{10, 10};
+  for (int i = 0; i < 10; ++i) l.started();
+  l.set_maximum(4);
+  CHECK(l.in_flight() == 10);
+  for (int i = 0; i < 6; ++i) l.ended();
+  CHECK_FALSE(l.may_start(start));
+  l.ended();
+  CHECK(l.may_start(start));
+  l.set_maximum(50);
+  for (int i = 0; i < 200; ++i) round_of_successes(l, start);
+  CHECK(l.limit() == 50);
+}

@@ -143,3 +143,14 @@ TEST_CASE("turns: a finish nobody started changes nothing") {
   CHECK(q.next() == "a");
   CHECK_FALSE(q.order.try_start("a"));
 }
+
+TEST_CASE("turns: with a larger share a user who waited for room runs more at once") {
+  queue q{policy(4)};
+  for (int i = 0; i < 8; ++i) q.wait("a", std::string{"a"}.append(std::to_string(i)));
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "-");
+  q.order.set_policy(policy(12));
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "a");
+  CHECK(q.next() == "-");
+}

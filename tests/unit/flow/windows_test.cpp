@@ -273,3 +273,36 @@ TEST_CASE("windows: an open one can be taken as well") {
   CHECK_FALSE(w.next_due().has_value());
   CHECK(w.close_oldest(1, start).empty());
 }
+
+TEST_CASE("windows: with a shorter quiet time open windows close no later than one that begins now") {
+  windows w{policy()};
+  w.add(event(1, "a"), start);
+  w.add(event(2, "b"), start + 50s);
+  auto shorter = policy();
+  shorter.quiet = 20s;
+  w.set_policy(shorter, start + 55s);
+  CHECK(w.close_due(start + 59s).empty());
+  CHECK(w.close_due(start + 60s).size() == 1);
+  CHECK(w.close_due(start + 74s).empty());
+  CHECK(w.close_due(start + 75s).size() == 1);
+}
+
+TEST_CASE("windows: without a quiet time any more, open windows close at once") {
+  windows w{policy()};
+  w.add(event(1, "a"), start);
+  auto none = policy();
+  none.quiet = 0s;
+  w.set_policy(none, start + 1s);
+  CHECK(w.close_due(start + 1s).size() == 1);
+}
+
+TEST_CASE("windows: a longer quiet time holds from the next event on") {
+  windows w{policy()};
+  w.add(event(1, "a"), start);
+  auto longer = policy();
+  longer.quiet = 5min;
+  w.set_policy(longer, start + 1s);
+  CHECK(w.next_due() == start + 60s);
+  w.add(event(2, "a"), start + 10s);
+  CHECK(w.next_due() == start + 310s);
+}
