@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <functional>
+#include <future>
 
 #include "actors/loop_scheduler.hpp"
 #include "actors/supervisor.hpp"
@@ -56,8 +58,14 @@ class signals {
     const auto spent = first == clock::time_point{} ? clock::duration::zero() : clock::now() - first;
     return std::clamp(limit - std::chrono::duration_cast<std::chrono::milliseconds>(spent), least, most);
   }
+  /// No signal is taken any more when it returns. Not on the loop's thread.
   void unwatch(io::loop& loop) {
-    loop.post([this, &loop] { loop.unwatch(fd_); });
+    std::promise<void> done;
+    loop.post([this, &loop, &done] {
+      loop.unwatch(fd_);
+      done.set_value();
+    });
+    done.get_future().wait();
   }
 
  private:
