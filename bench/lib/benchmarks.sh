@@ -167,3 +167,21 @@ bench_cosmos() {
     '{events_per_case: $events, rounds_per_conversation: 10, dimensions: 3072,
       request_units: "a model of the stand-in (charge_of_read, charge_of_write), not what the service charges"}')
 }
+
+bench_build() {
+  local begin=$EPOCHREALTIME cpu
+  export CCACHE_DISABLE=1
+  say "Building everything in $data/build ..."
+  cpu=$({ times_of cmake -S "$root" -B "$data/build" -G Ninja -DCMAKE_BUILD_TYPE=Release && times_of cmake --build "$data/build"; }) ||
+    { tail -n 30 "$data/logs/build.log" >&2 && return 1; }
+  figures=$(jq -n --argjson begin "$begin" --argjson end "$EPOCHREALTIME" --argjson cpu "$(awk '{ s += $1 } END { print s }' <<<"$cpu")" \
+    '{seconds: ($end - $begin | round), cpu_seconds: ($cpu | round)}')
+  parameters=$(jq -n --arg compiler "$(c++ --version | head -n 1)" '{compiler: $compiler}')
+}
+
+# Runs COMMAND into the build log; prints its user and system seconds.
+times_of() { # COMMAND...
+  local TIMEFORMAT='%U %S'
+  { time "$@" >>"$data/logs/build.log" 2>&1; } 2>&1 | awk '{ print $1 + $2 }'
+  return "${PIPESTATUS[0]}"
+}
