@@ -4,44 +4,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 namespace mw::amqp {
-
-/// Shared with the resolving thread, which knows neither the stream nor the loop: both may be gone when
-/// getaddrinfo returns at last.
-struct tcp_stream::resolution {
-  int done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  int error = 0;
-  std::vector<address> addresses;
-  resolution() = default;
-  resolution(const resolution&) = delete;
-  resolution& operator=(const resolution&) = delete;
-  ~resolution() { ::close(done); }
-
-  void run(const std::string& host, const std::string& port) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    error = getaddrinfo(host.c_str(), port.c_str(), &hints, &list);
-    for (const addrinfo* a = error == 0 ? list : nullptr; a; a = a->ai_next) {
-      address found;
-      found.size = a->ai_addrlen;
-      std::memcpy(&found.bytes, a->ai_addr, a->ai_addrlen);
-      addresses.push_back(found);
-    }
-    if (error == 0) freeaddrinfo(list);
-    eventfd_write(done, 1);
-  }
-};
 
 tcp_stream::tcp_stream(io::loop& loop, options o, handler h)
     : loop_(loop), options_(std::move(o)), handler_(std::move(h)) {}
@@ -61,31 +30,26 @@ void tcp_stream::start() {
     if (!session) return end(session.error());
     tls_ = std::move(*session);
   }
-  resolution_ = std::make_shared<resolution>();
-  loop_.watch(resolution_->done, EPOLLIN, [this](uint32_t) { resolved(); });
-  // getaddrinfo blocks for as long as the name server likes; nobody waits for this thread.
-  std::thread{[r = resolution_, host = options_.host, port = std::to_string(options_.port)] {
-    r->run(host, port);
-  }}.detach();
+  auto started = io::lookup::start(loop_, options_.host, options_.port, 0,
+                                   [this](io::lookup::answer a) { resolved(std::move(a)); });
+  if (!started) return end(fail(dependency::bus, started.error().code, started.error().detail));
+  lookup_ = std::move(*started);
 }
 
-void tcp_stream::resolved() {
-  loop_.unwatch(resolution_->done);
-  const auto r = std::move(resolution_);
-  eventfd_t drained = 0;
-  eventfd_read(r->done, &drained);
-  if (r->error != 0)
+void tcp_stream::resolved(io::lookup::answer a) {
+  lookup_.reset();
+  if (a.error != 0)
     // A name that does not exist is a wrong name; anything else may pass.
-    return end(fail(dependency::bus, r->error == EAI_NONAME ? errc::misconfigured : errc::unreachable,
-                    "cannot resolve " + options_.host + ": " + gai_strerror(r->error)));
-  addresses_ = r->addresses;
+    return end(fail(dependency::bus, a.error == EAI_NONAME ? errc::misconfigured : errc::unreachable,
+                    "cannot resolve " + options_.host + ": " + gai_strerror(a.error)));
+  addresses_ = std::move(a.addresses);
   phase_ = phase::connecting;
   connect_next();
 }
 
 void tcp_stream::connect_next() {
   while (next_address_ < addresses_.size()) {
-    const address& a = addresses_[next_address_++];
+    const io::address& a = addresses_[next_address_++];
     fd_ = socket(a.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) {
       last_error_ = std::strerror(errno);
@@ -211,8 +175,8 @@ void tcp_stream::drop_socket() {
 
 void tcp_stream::close() {
   phase_ = phase::ended;
-  if (resolution_) loop_.unwatch(resolution_->done);
-  resolution_.reset();
+  if (lookup_) lookup_->cancel();
+  lookup_.reset();
   drop_socket();
 }
 

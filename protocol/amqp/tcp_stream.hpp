@@ -6,8 +6,6 @@
 // frames.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +14,7 @@
 
 #include "protocol/amqp/tls_session.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/io/loop.hpp"
+#include "protocol/io/lookup.hpp"
 
 namespace mw::amqp {
 
@@ -33,10 +31,6 @@ class tcp_stream {
     std::function<void(std::string_view)> bytes;
     std::function<void(failure)> ended;
   };
-  struct address {
-    sockaddr_storage bytes{};
-    socklen_t size = 0;
-  };
 
   tcp_stream(io::loop& loop, options o, handler h);
   /// Closes the socket without touching the loop: call close() first while the loop runs.
@@ -51,9 +45,8 @@ class tcp_stream {
   void close();
 
  private:
-  struct resolution;
   enum class phase { idle, resolving, connecting, handshake, open, ended };
-  void resolved();
+  void resolved(io::lookup::answer a);
   void connect_next();
   void on_socket(uint32_t events);
   void socket_connected();
@@ -70,8 +63,8 @@ class tcp_stream {
   phase phase_ = phase::idle;
   int fd_ = -1;
   bool write_wanted_ = false;
-  std::shared_ptr<resolution> resolution_;
-  std::vector<address> addresses_;
+  std::unique_ptr<io::lookup> lookup_;
+  std::vector<io::address> addresses_;
   size_t next_address_ = 0;
   std::string last_error_ = "no address";
   std::unique_ptr<tls_session> tls_;

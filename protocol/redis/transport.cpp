@@ -5,14 +5,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
-#include <thread>
 
 namespace mw::redis {
 namespace {
@@ -62,36 +59,6 @@ std::unique_ptr<stream_layer> make_plain_layer() {
   return std::make_unique<plain_layer>();
 }
 
-/// Shared with the resolving thread, which knows neither the transport nor the loop: both may be gone when
-/// getaddrinfo returns at last.
-struct transport::resolution {
-  int done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  int error = 0;
-  std::vector<address> addresses;
-  resolution() = default;
-  resolution(const resolution&) = delete;
-  resolution& operator=(const resolution&) = delete;
-  ~resolution() {
-    if (done >= 0) ::close(done);
-  }
-
-  void run(const std::string& host, uint16_t port, int flags) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = flags | AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-    if (error != 0) return;
-    for (const addrinfo* a = list; a; a = a->ai_next) {
-      address found;
-      found.size = std::min<socklen_t>(a->ai_addrlen, sizeof found.bytes);
-      std::memcpy(&found.bytes, a->ai_addr, found.size);
-      addresses.push_back(found);
-    }
-    freeaddrinfo(list);
-  }
-};
-
 transport::transport(io::loop& loop, std::string host, uint16_t port, std::unique_ptr<stream_layer> layer,
                      handler h)
     : loop_(loop),
@@ -108,39 +75,26 @@ transport::~transport() {
 
 void transport::start() {
   phase_ = phase::resolving;
-  resolution_ = std::make_shared<resolution>();
-  resolution_->run(host_, port_, AI_NUMERICHOST);
-  if (resolution_->error == 0) {
-    addresses_ = std::move(resolution_->addresses);
-    resolution_.reset();
+  if (auto known = io::numeric_addresses(host_, port_)) {
+    addresses_ = std::move(*known);
     phase_ = phase::connecting;
     return connect_next();
   }
-  if (resolution_->done < 0) return end(errc::unreachable, "resolve " + host_ + ": out of file descriptors");
-  loop_.watch(resolution_->done, EPOLLIN, [this](uint32_t) { resolved(); });
-  try {
-    // getaddrinfo blocks for as long as the name server likes; nobody waits for this thread.
-    std::thread{[r = resolution_, host = host_, port = port_] {
-      r->run(host, port, AI_ADDRCONFIG);
-      eventfd_write(r->done, 1);
-    }}.detach();
-  } catch (const std::system_error& e) {
-    end(errc::unreachable, "resolve " + host_ + ": no thread: " + e.what());
-  }
+  auto started = io::lookup::start(loop_, host_, port_, AI_ADDRCONFIG,
+                                   [this](io::lookup::answer a) { resolved(std::move(a)); });
+  if (!started) return end(errc::unreachable, started.error().detail);
+  lookup_ = std::move(*started);
 }
 
-void transport::resolved() {
-  loop_.unwatch(resolution_->done);
-  const auto r = std::move(resolution_);
-  eventfd_t drained = 0;
-  eventfd_read(r->done, &drained);
-  if (r->error != 0) return end(errc::unreachable, "resolve " + host_ + ": " + gai_strerror(r->error));
-  addresses_ = r->addresses;
+void transport::resolved(io::lookup::answer a) {
+  lookup_.reset();
+  if (a.error != 0) return end(errc::unreachable, "resolve " + host_ + ": " + gai_strerror(a.error));
+  addresses_ = std::move(a.addresses);
   phase_ = phase::connecting;
   connect_next();
 }
 
-bool transport::connect_to(const address& a) {
+bool transport::connect_to(const io::address& a) {
   fd_ = socket(a.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) {
     last_error_ = words(errno);
@@ -291,8 +245,8 @@ void transport::drop_socket() {
 
 void transport::close() {
   phase_ = phase::ended;
-  if (resolution_) loop_.unwatch(resolution_->done);
-  resolution_.reset();
+  if (lookup_) lookup_->cancel();
+  lookup_.reset();
   drop_socket();
 }
 

@@ -5,8 +5,6 @@
 // close(). No time-out of its own: the owner bounds the phases.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,7 +14,7 @@
 #include <vector>
 
 #include "protocol/errors.hpp"
-#include "protocol/io/loop.hpp"
+#include "protocol/io/lookup.hpp"
 
 namespace mw::redis {
 
@@ -76,15 +74,10 @@ class transport {
   std::string_view doing() const;
 
  private:
-  struct resolution;
-  struct address {
-    sockaddr_storage bytes{};
-    socklen_t size = 0;
-  };
   enum class phase : uint8_t { idle, resolving, connecting, handshake, open, ended };
-  void resolved();
+  void resolved(io::lookup::answer a);
   void connect_next();
-  bool connect_to(const address& a);
+  bool connect_to(const io::address& a);
   void on_socket(uint32_t events);
   void socket_connected();
   void shake();
@@ -103,8 +96,8 @@ class transport {
   int fd_ = -1;
   uint32_t interest_ = 0;
   io::timer_id read_on_ = 0;
-  std::shared_ptr<resolution> resolution_;
-  std::vector<address> addresses_;
+  std::unique_ptr<io::lookup> lookup_;
+  std::vector<io::address> addresses_;
   size_t next_address_ = 0;
   std::string last_error_ = "no address";
   std::string out_;
