@@ -20,6 +20,9 @@
 namespace mw::http {
 namespace {
 
+/// How long stopping waits for answers that are being made, or that their client does not take.
+constexpr std::chrono::seconds answers_limit{10};
+
 /// civetweb's own rule, so that the Connection header says what it will do.
 bool client_keeps_alive(const server_request& r, const char* version) {
   const auto wish = lower(r.header("connection"));
@@ -81,10 +84,15 @@ class server::impl {
   ~impl() {
     if (context_ == nullptr) return;
     {
+      const std::lock_guard lock{mutex_};
+      stopping_ = true;
+    }
+    // Before the wait: who reads a body that does not come must not hold it up.
+    end_reading(port_, false);
+    {
       // After mg_stop() civetweb drops what is written, so answers under way must be out before.
       std::unique_lock lock{mutex_};
-      stopping_ = true;
-      answered_.wait(lock, [this] { return running_ == 0; });
+      answered_.wait_for(lock, answers_limit, [this] { return running_ == 0; });
     }
     end_reading(port_, false);
     end_reading(port_, true);

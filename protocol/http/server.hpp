@@ -62,7 +62,8 @@ class server {
  public:
   using handler = std::function<server_response(const server_request&)>;
   static result<std::unique_ptr<server>> start(const server_options& options, handler h);
-  ~server();  ///< stops accepting, waits for running handlers; must not run inside a handler
+  /// Stops accepting, waits some seconds at most for answers under way; must not run inside a handler.
+  ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   uint16_t port() const;

@@ -14,6 +14,7 @@
 using mw::http::server_request;
 using mw::http::server_response;
 using mw::http::testing::raw_peer;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -226,6 +227,25 @@ TEST_CASE("server: stopping waits for the running handler, whose answer still ar
   CHECK(answer.ends_with("late answer"));
   stopper.join();
   CHECK_FALSE(raw_peer{port}.connected());
+}
+
+TEST_CASE("server: stopping does not wait for a body that does not come, or comes byte by byte") {
+  for (const bool trickles : {false, true}) {
+    CAPTURE(trickles);
+    auto s = start([](const server_request&) { return text("served"); }, {.request_timeout = 60s});
+    const raw_peer client{s->port()};
+    // Both heads come at once: when the first is answered, the server waits for the second one's body.
+    client.send_text(
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n");
+    CHECK(contains(client.read_until("served"), "served"));
+    auto gone = std::async(std::launch::async, [&] { s.reset(); });
+    bool in_time = false;
+    for (int n = 0; n < 2'000 && !in_time; ++n) {
+      if (trickles) client.send_text("x");
+      in_time = gone.wait_for(5ms) == std::future_status::ready;
+    }
+    CHECK(in_time);
+  }
 }
 
 TEST_CASE("server: starting one leaves the handling of SIGCHLD as it was") {
