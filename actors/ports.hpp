@@ -79,7 +79,7 @@ struct ports {
                      std::function<void(llm::answer)>)>
       analyse;
   std::function<void(std::function<void(status)>)> probe_llm;
-  /// Empty: summaries are not embedded.
+  /// Empty: summaries are not embedded. On the I/O thread only.
   std::function<void(std::string text, std::function<void(llm::embedding)>)> embed;
   memory::store* store = nullptr;
 };

@@ -14,6 +14,9 @@ namespace mw::api {
 class entra {
  public:
   entra(const entra_access& who, const log& l);
+  ~entra() { identity_->close(); }
+  entra(const entra&) = delete;
+  entra& operator=(const entra&) = delete;
   std::shared_ptr<azure::token_source> tokens() const { return identity_; }
 
  private:

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <future>
+
 #include "cmd/memory-worker/memory_stores.hpp"
 #include "cmd/memory-worker/redis_port.hpp"
 #include "protocol/config/options.hpp"
@@ -68,6 +70,18 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, 
   if (!store) return store.error();
   w->store_ = std::move(*store);
   return w;
+}
+
+// What callbacks of the loop use ends on its thread: an answer that comes now finds it whole or gone.
+live_world::~live_world() {
+  std::promise<void> ended;
+  loop_.get().post([this, &ended] {
+    embedder_.reset();
+    analyst_.reset();
+    if (identity_) identity_->close();
+    ended.set_value();
+  });
+  ended.get_future().wait();
 }
 
 status live_world::make_llm(const config::llm_analyzer_settings& s) {
@@ -183,7 +197,10 @@ ports live_world::outside() {
   p.probe_llm = [this](std::function<void(status)> done) { analyst_->probe(std::move(done)); };
   if (embedder_)
     p.embed = [this](std::string text, std::function<void(llm::embedding)> done) {
-      embedder_->embed(std::move(text), std::move(done));
+      if (embedder_) return embedder_->embed(std::move(text), std::move(done));
+      llm::embedding none;
+      none.vector = fail(dependency::llm, errc::cancelled, "the worker is stopping");
+      done(std::move(none));
     };
   p.store = store_.get();
   return p;

@@ -29,6 +29,10 @@ struct entra_use {
 
 class live_world {
  public:
+  /// Not on the loop's thread.
+  ~live_world();
+  live_world(const live_world&) = delete;
+  live_world& operator=(const live_world&) = delete;
   /// `metrics`, if given, outlives this object and counts what the memory store costs.
   static result<std::unique_ptr<live_world>> make(const config::settings& s,
                                                   observe::metrics* metrics = nullptr);

@@ -10,6 +10,10 @@ using namespace std::chrono_literals;
 constexpr auto between_forced_fetches = 60s;
 constexpr milliseconds longest_reserve = 10s;
 
+failure stopping() {
+  return fail(errc::cancelled, "the worker is stopping");
+}
+
 }  // namespace
 
 identity::identity(io::loop& loop, std::shared_ptr<credential_chain> chain, identity_options options)
@@ -36,12 +40,24 @@ void identity::get(const std::string& scope, std::function<void(result<access_to
     if (const auto self = weak.lock())
       self->wait(scope, std::move(done));
     else
-      done(fail(errc::cancelled, "the worker is stopping"));
+      done(stopping());
+  });
+}
+
+void identity::close() {
+  loop_.post([self = shared_from_this()] {
+    self->closed_ = true;
+    for (auto& [scope, s] : self->scopes_) {
+      if (s.next != 0) self->loop_.cancel(std::exchange(s.next, 0));
+      self->answer_all(s, stopping());
+    }
+    self->chain_.reset();  // with whatever it is asking just now
   });
 }
 
 void identity::wait(const std::string& scope, std::function<void(result<access_token>)> done) {
   if (auto token = usable(scope)) return done(std::move(*token));
+  if (closed_) return done(stopping());
   auto& s = scopes_[scope];
   const uint64_t id = next_waiter_++;
   const auto limit = loop_.after(options_.wait_limit, [weak = weak_from_this(), scope, id] {
@@ -64,6 +80,7 @@ void identity::give_up_waiting(const std::string& scope, uint64_t id) {
 }
 
 void identity::plan(const std::string& scope, io::clock::duration delay) {
+  if (closed_) return;
   auto& s = scopes_[scope];
   if (s.next != 0) loop_.cancel(s.next);
   s.next = loop_.after(delay, [weak = weak_from_this(), scope] {

@@ -35,6 +35,9 @@ class identity final : public token_source, public std::enable_shared_from_this<
 
   void get(const std::string& scope, std::function<void(result<access_token>)> done) override;
   void refused(const std::string& scope, const std::string& token) override;
+  /// Who waits is answered `cancelled`, as is who asks later without a cached token; nothing is fetched any
+  /// more. Before the HTTP client of its chain goes: a waiter may be what keeps this object. Any thread.
+  void close();
   /// What became of each link at the scope's last attempt; empty before the first. Any thread.
   std::vector<link_report> report(const std::string& scope) const;
 
@@ -81,6 +84,7 @@ class identity final : public token_source, public std::enable_shared_from_this<
   // The rest belongs to the loop's thread.
   std::map<std::string, scope_state> scopes_;
   uint64_t next_waiter_ = 1;
+  bool closed_ = false;
   std::mt19937_64 random_;
 };
 

@@ -99,7 +99,10 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
   }
 
   void close() {
-    closing_ = true;
+    {
+      const std::lock_guard lock{mutex_};
+      closing_ = true;
+    }
     std::promise<void> emptied;
     loop_.post([this, &emptied] {
       auto waiting = std::move(waiting_);
@@ -163,10 +166,28 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
 
   void fetch_token(call_ptr c, const std::string& scope) {
     options_.tokens->get(scope, [self = shared_from_this(), c, scope](result<azure::access_token> t) {
-      if (!t) return self->token_failed(c, scope, t.error());
-      c->token = t->value;
-      self->submit(c, token_authorization(t->value), http_date(self->options_.now()));
+      self->on_loop(
+          [self, c, scope, t = std::move(t)]() mutable { self->take_token(c, scope, std::move(t)); },
+          [c] { c->done(cancelled()); });
     });
+  }
+
+  /// The identity may have a loop of its own, which knows nothing of our end: from there on to ours, while it
+  /// is there.
+  template <class Then, class Otherwise>
+  void on_loop(Then then, Otherwise otherwise) {
+    if (loop_.on_loop_thread()) return then();
+    {
+      const std::lock_guard lock{mutex_};
+      if (!closing_) return loop_.post(std::move(then));
+    }
+    otherwise();
+  }
+
+  void take_token(const call_ptr& c, const std::string& scope, result<azure::access_token> t) {
+    if (!t) return token_failed(c, scope, t.error());
+    c->token = std::move(t->value);
+    submit(c, token_authorization(c->token), http_date(options_.now()));
   }
 
   /// A tenant that does not know the account's own audience (AADSTS500011) knows the common one.

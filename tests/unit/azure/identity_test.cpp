@@ -221,3 +221,36 @@ TEST_CASE("identity: tells which link gave the token, and it ends while a reques
   f.it.reset();
   f.grant_token("too late", 1h);
 }
+
+// Issue: a request that waited for a token kept the identity, and the identity kept the request.
+TEST_CASE("identity: closed, it answers who waits in a pause, and is kept by nobody") {
+  fixture f;
+  auto first = f.ask();
+  f.link->wait_asked(1);
+  f.refuse(errc::unreachable);
+  CHECK_FALSE(fixture::await(first));
+  auto second = f.ask();
+  f.it->get(scope, [keeps = f.it](const result<access_token>&) {});
+  f.it->close();
+  CHECK(fixture::await(second).error().code == errc::cancelled);
+  auto late = f.ask();
+  CHECK(fixture::await(late).error().code == errc::cancelled);
+  const std::weak_ptr<identity> seen = std::exchange(f.it, nullptr);
+  std::promise<void> turn;
+  f.thread.get().post([&] { turn.set_value(); });
+  turn.get_future().wait();
+  CHECK(seen.expired());
+  CHECK(f.link->asked() == 1);
+}
+
+TEST_CASE(
+    "identity: closed while a token is fetched, it answers who waits, and what comes of it does no harm") {
+  fixture f;
+  auto waiting = f.ask();
+  f.link->wait_asked(1);
+  f.it->close();
+  CHECK(fixture::await(waiting).error().code == errc::cancelled);
+  f.grant_token("late", 1h);
+  auto next = f.ask();
+  CHECK_FALSE(fixture::await(next));
+}

@@ -1,6 +1,11 @@
 #include <doctest/doctest.h>
 #include <openssl/evp.h>
 
+#include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
+
 #include "protocol/base/json_writer.hpp"
 #include "tests/unit/cosmos/fixture.hpp"
 
@@ -131,4 +136,87 @@ TEST_CASE("a credential chain that has nothing is handed on as the memory store'
   CHECK(probe.error().code == errc::unauthorized);
   CHECK(probe.error().from == dependency::memory);
   CHECK(probe.error().detail == "no link of the chain worked");
+}
+
+namespace {
+
+/// An identity with a thread of its own, as memory-api's.
+class tokens_elsewhere final : public azure::token_source {
+ public:
+  void get(const std::string& scope, std::function<void(result<azure::access_token>)> done) override {
+    thread_.get().post([this, scope, done = std::move(done)] {
+      if (working) return known_.get(scope, done);
+      done(fail(errc::unauthorized, "no link of the chain worked"));
+    });
+  }
+  void refused(const std::string&, const std::string&) override {}
+  std::atomic<bool> working{true};
+
+ private:
+  fake_tokens known_;
+  io::loop_thread thread_;
+};
+
+std::thread::id thread_of_answer(world& w, bool& sent) {
+  ask what;
+  what.op = operation::container;
+  what.container = "conversations";
+  std::promise<std::thread::id> told;
+  w.items().send(what, w.core().deadline(), [&](const result<answer>& r) {
+    sent = static_cast<bool>(r);
+    told.set_value(std::this_thread::get_id());
+  });
+  auto f = told.get_future();
+  REQUIRE(f.wait_for(std::chrono::seconds{30}) == std::future_status::ready);
+  return f.get();
+}
+
+}  // namespace
+
+TEST_CASE("what an identity says on a thread of its own is carried on, and ends, on the account's loop") {
+  const auto tokens = std::make_shared<tokens_elsewhere>();
+  world_options o;
+  o.key.clear();
+  o.tokens = tokens;
+  world w{std::move(o)};
+  bool sent = false;
+  const auto loop = thread_of_answer(w, sent);
+  CHECK(sent);
+  tokens->working = false;
+  CHECK(thread_of_answer(w, sent) == loop);
+  CHECK_FALSE(sent);
+}
+
+TEST_CASE("a token that comes when the account is closed sends nothing any more") {
+  class held_tokens final : public azure::token_source {
+   public:
+    void get(const std::string&, std::function<void(result<azure::access_token>)> done) override {
+      waiting = std::move(done);
+    }
+    void refused(const std::string&, const std::string&) override {}
+    std::function<void(result<azure::access_token>)> waiting;
+  };
+  const auto tokens = std::make_shared<held_tokens>();
+  std::optional<failure> ended;
+  {
+    auto loop = std::make_unique<io::loop_thread>();
+    http::client client{loop->get(), {}};
+    account_options o;
+    o.endpoint = "http://127.0.0.1:9";
+    o.database = "memory_db";
+    o.tokens = tokens;
+    const auto a = account::make(loop->get(), client, std::move(o));
+    REQUIRE(a);
+    ask what;
+    what.op = operation::container;
+    what.container = "conversations";
+    (*a)->send(what, std::chrono::steady_clock::now() + std::chrono::seconds{30},
+               [&](const result<answer>& r) { ended = r.error(); });
+    (*a)->close();
+  }
+  REQUIRE(tokens->waiting);
+  std::exchange(tokens->waiting, nullptr)(
+      azure::access_token{"t", std::chrono::system_clock::now() + std::chrono::hours{1}, {}});
+  REQUIRE(ended);
+  CHECK(ended->code == errc::cancelled);
 }
