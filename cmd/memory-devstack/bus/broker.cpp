@@ -124,9 +124,9 @@ void broker::mark_dirty(outlet& o) {
 
 void broker::later(std::chrono::milliseconds delay, connection& c, std::function<void()> fn) {
   const uint64_t id = next_later_++;
-  later_[id] = loop_.after(delay, [this, id, key = &c, fn = std::move(fn)] {
+  later_[id] = loop_.after(delay, [this, id, life = c.life(), fn = std::move(fn)] {
     later_.erase(id);
-    if (connections_.contains(key)) step(fn);
+    if (!life.expired()) step(fn);
   });
 }
 

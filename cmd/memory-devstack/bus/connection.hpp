@@ -34,6 +34,8 @@ struct bus_link {
   std::string name;
   bool receive_and_delete = false;
   uint64_t next_tag = 0;  ///< for replies
+  /// Whoever comes back later looks whether it still lives; its address may be another one's by then.
+  std::shared_ptr<void> life = std::make_shared<char>();
 };
 
 class connection {
@@ -70,6 +72,8 @@ class connection {
   /// Closes the connection with an error.
   void end(const std::string& condition, const std::string& description);
   size_t link_count() const { return links_.size(); }
+  /// Expired once this is gone.
+  std::weak_ptr<void> life() const { return life_; }
 
  private:
   void read_socket();
@@ -99,6 +103,7 @@ class connection {
   void on_link_end(pn_link_t* l, bool closed);
   void on_session_end(pn_session_t* s);
 
+  const std::shared_ptr<void> life_ = std::make_shared<char>();
   broker& bus_;
   int fd_;
   std::unique_ptr<tls_session> tls_;

@@ -3,8 +3,6 @@
 #include <proton/disposition.h>
 #include <proton/link.h>
 
-#include <algorithm>
-
 #include "cmd/memory-devstack/bus/broker.hpp"
 #include "cmd/memory-devstack/bus/proton_text.hpp"
 
@@ -79,12 +77,13 @@ void connection::on_outcome(bus_link& link, pn_delivery_t* d) {
     description = lock_lost_text;
   }
   if (f.settle_delay.count() == 0) return confirm(d, state, condition, description);
-  bus_.later(f.settle_delay, *this, [this, at = &link, d, state, condition, description] {
-    // Without its link nobody waits for the answer, and the delivery is gone.
-    if (std::none_of(links_.begin(), links_.end(), [&](const auto& l) { return l.get() == at; })) return;
-    confirm(d, state, condition, description);
-    bus_.touch(*this);
-  });
+  bus_.later(f.settle_delay, *this,
+             [this, life = std::weak_ptr{link.life}, d, state, condition, description] {
+               // Without its link nobody waits for the answer, and the delivery is gone.
+               if (life.expired()) return;
+               confirm(d, state, condition, description);
+               bus_.touch(*this);
+             });
 }
 
 // The service echoes the outcome it applied; a rejection with an error means that it did not.
