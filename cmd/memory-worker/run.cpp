@@ -58,7 +58,8 @@ class signals {
     const auto spent = first == clock::time_point{} ? clock::duration::zero() : clock::now() - first;
     return std::clamp(limit - std::chrono::duration_cast<std::chrono::milliseconds>(spent), least, most);
   }
-  /// No signal is taken any more when it returns. Not on the loop's thread.
+  /// When it returns, SIGTERM and SIGINT end the process at once, and SIGHUP does nothing. Not on the loop's
+  /// thread.
   void unwatch(io::loop& loop) {
     std::promise<void> done;
     loop.post([this, &loop, &done] {
@@ -66,6 +67,13 @@ class signals {
       done.set_value();
     });
     done.get_future().wait();
+    sigset_t ends{};
+    sigemptyset(&ends);
+    for (const int s : {SIGTERM, SIGINT}) {
+      signal(s, [](int) { _exit(1); });
+      sigaddset(&ends, s);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
   }
 
  private:

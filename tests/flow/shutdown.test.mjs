@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { conversation } from './chats.mjs';
+import { OtlpReceiver } from './receivers.mjs';
 import { until, withStack } from './stack.mjs';
 
 const COUNT = 60;
@@ -89,6 +90,24 @@ test('a second SIGTERM ends the worker at once with another exit code, and nothi
     await stack.start_worker('--supervisor.drain-limit=5s');
     await stack.storedOnceEach(chats);
   });
+});
+
+test('a second SIGTERM ends the worker at once also while the last spans wait for their receiver', async () => {
+  const receiver = await OtlpReceiver.start();
+  receiver.refuse = () => 'hang';
+  try {
+    await withStack({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url } }, async (stack) => {
+      const chats = manyConversations();
+      await stack.publish(chats);
+      await stack.storedOnceEach(chats);
+      stack.worker.signal('SIGTERM');
+      await until('the worker sends its last spans', () => receiver.requests > 0 && stack.worker.events('stopped').length === 1);
+      stack.worker.signal('SIGTERM');
+      assert.deepEqual(await stack.worker.end(), { code: 1, signal: null });
+    });
+  } finally {
+    await receiver.stop();
+  }
 });
 
 test('SIGTERM with every dependency gone: exit code 0 all the same', async () => {
