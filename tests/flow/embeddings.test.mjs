@@ -164,3 +164,21 @@ test('check says for the LLM and for embeddings what is wrong', async () => {
     assert.match(keyed.out, /^ok +Embeddings /m);
   });
 });
+
+test('stopped while answers come in and their summaries are embedded: exit code 0 each time, nothing is lost', async () => {
+  await withEmbeddings({ worker: ['--supervisor.drain-limit=0s'], llm: ['--latency-median-ms', '60'] }, async (stack) => {
+    const chats = [];
+    for (let round = 0; round < 5; round += 1) {
+      const { chat: asked } = await stack.llmStats();
+      const more = Array.from({ length: 40 }, (_, n) => conversation(round * 40 + n));
+      chats.push(...more);
+      await stack.publish(more);
+      await startWorker(stack);
+      await until('it asks the LLM', async () => (await stack.llmStats()).chat > asked + 5);
+      stack.worker.signal('SIGTERM');
+      assert.deepEqual(await stack.worker.end(), { code: 0, signal: null });
+    }
+    await startWorker(stack);
+    await stack.storedOnceEach(chats);
+  });
+});
