@@ -19,6 +19,7 @@ bool reload_configuration(const config::inputs& in, config::current& settings, l
         .field("effect", "nothing was changed; mend the configuration and send SIGHUP again");
     return false;
   }
+  for (const auto& n : read.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
   auto next = config::merge(*settings.get(), read.values);
   if (!next.need_restart.empty())
     observe::log(log_level::warning, "reload-needs-restart")

@@ -69,13 +69,14 @@ test('a wrong file is rejected whole: every mistake has its line, the worker goe
   });
 });
 
-test('what needs a restart is named and keeps what it runs with; the rest is applied', async () => {
-  await withStack({ start: START, inFile }, async (stack) => {
+test('what needs a restart, or is said in the environment, is named and stays; the rest is applied', async () => {
+  await withStack({ start: START, inFile, env: { MAX_CONCURRENCY: '7' } }, async (stack) => {
     await startWith(stack, WAITS);
-    write(stack, `${AT_ONCE}[receiver]\ntopic = "another"\n[process]\nlog-level = "debug"\n`);
+    write(stack, `${AT_ONCE}max-jobs = 99\n[receiver]\ntopic = "another"\n[process]\nlog-level = "debug"\n`);
     await reload(stack, 'applied');
     const [line] = stack.worker.events('reload-needs-restart');
     assert.equal(line.options, 'receiver.topic');
+    assert.ok(stack.worker.events('configuration-note').some((note) => /MAX_CONCURRENCY.*max-jobs/.test(note.detail)));
     assert.match(stack.worker.events('reloaded')[0].changed, /process\.log-level: "info" -> "debug"/);
     const chats = [conversation(1)];
     await stack.publish(chats);
