@@ -174,8 +174,8 @@ bench_build() {
   say "Building everything in $data/build ..."
   cpu=$({ times_of cmake -S "$root" -B "$data/build" -G Ninja -DCMAKE_BUILD_TYPE=Release && times_of cmake --build "$data/build"; }) ||
     { tail -n 30 "$data/logs/build.log" >&2 && return 1; }
-  figures=$(jq -n --argjson begin "$begin" --argjson end "$EPOCHREALTIME" --argjson cpu "$(awk '{ s += $1 } END { print s }' <<<"$cpu")" \
-    '{seconds: ($end - $begin | round), cpu_seconds: ($cpu | round)}')
+  figures=$(jq -n --argjson from "$begin" --argjson to "$EPOCHREALTIME" --argjson cpu "$(awk '{ s += $1 } END { print s }' <<<"$cpu")" \
+    '{seconds: ($to - $from | round), cpu_seconds: ($cpu | round)}')
   parameters=$(jq -n --arg compiler "$(c++ --version | head -n 1)" '{compiler: $compiler}')
 }
 
