@@ -100,6 +100,8 @@ result<lists_request> read_lists(std::string_view body) {
     for (const auto& name : updates->names()) {
       const auto known = memory::category_from(name);
       if (!known) return f.complain("updates", "names a category that is not one of the nine");
+      if (std::any_of(r.updates.begin(), r.updates.end(), [&](const auto& u) { return u.first == *known; }))
+        return f.complain("updates", "names a category twice");
       r.updates.emplace_back(*known, updates->texts(name));
     }
     if (r.updates.empty()) f.complain("updates", "is empty; name at least one category");

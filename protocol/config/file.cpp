@@ -16,6 +16,9 @@ bool is_name_char(char c) {
 }
 
 /// Recursive descent; the first error stops it. Every method that can fail returns false after fault().
+/// Every entry keeps its section: a long name must not become a long list of them.
+constexpr size_t longest_name = 128;
+
 class parser {
  public:
   parser(std::string_view text, std::string_view name) : text_(text), name_(name) {}
@@ -77,6 +80,7 @@ class parser {
       out.push_back(peek());
       next();
     }
+    if (out.size() > longest_name) return fault("a shorter name");
     return !out.empty() || fault(expected);
   }
 

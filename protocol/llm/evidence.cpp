@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <optional>
 #include <tuple>
+#include <unordered_map>
 
 #include "protocol/base/utf8.hpp"
 #include "protocol/chat/json_document.hpp"
@@ -78,6 +80,46 @@ std::string_view bare(std::string_view quote) {
   return quote;
 }
 
+/// At least two ASCII letters: folding leaves something of it that is no single letter.
+bool has_letters(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return std::count_if(text.begin(), text.end(), is_letter) >= 2;
+}
+
+/// Linear, whatever the two hold: both come from outside.
+bool holds(std::string_view text, std::string_view piece) {
+  return memmem(text.data(), text.size(), piece.data(), piece.size()) != nullptr;
+}
+
+/// `folded_text` gives the text folded, where that is needed.
+template <class FoldedText>
+bool is_quoted(std::string_view text, std::string_view quote, FoldedText folded_text) {
+  // Most quotes are literal: what stands there as it is stands there folded as well.
+  if (has_letters(quote) && holds(text, quote)) return true;
+  const std::string wanted = folded(quote);
+  const std::string_view piece = bare(wanted);
+  if (piece.empty()) return false;
+  const std::string& whole = folded_text();
+  return holds(whole, piece) && (piece.size() > utf8_length_at(piece, 0) || whole == piece);
+}
+
+/// The messages that operations quote, each folded once.
+class quoted_messages {
+ public:
+  explicit quoted_messages(const analysis_input& input) : input_(input) {}
+  bool contain(size_t index, std::string_view quote) {
+    const auto& text = input_.messages[index].text;
+    return is_quoted(text, quote, [&]() -> const std::string& {
+      const auto at = folded_.find(index);
+      return at != folded_.end() ? at->second : folded_.emplace(index, folded(text)).first->second;
+    });
+  }
+
+ private:
+  const analysis_input& input_;
+  std::unordered_map<size_t, std::string> folded_;
+};
+
 failure invalid(std::string why) {
   return fail(dependency::llm, errc::invalid_answer, std::move(why));
 }
@@ -96,9 +138,9 @@ status read_list(const object& root, const char* name, size_t max_count, std::ve
     std::string_view text;
     if (v.get(text) != simdjson::SUCCESS)
       return invalid(std::string{name} + " holds something else than strings");
+    if (out.size() >= max_count) continue;
     std::string item = memory::clean_text(text, max_name_bytes);
-    if (item.empty() || memory::find_item(out, item) < out.size()) continue;
-    if (out.size() < max_count) out.push_back(std::move(item));
+    if (!item.empty() && memory::find_item(out, item) >= out.size()) out.push_back(std::move(item));
   }
   return ok;
 }
@@ -121,7 +163,7 @@ std::string as_stored(const std::string& item, memory::category in, const analys
   return at < list.size() ? list[at] : item;
 }
 
-void read_operation(const object& o, const analysis_input& input, analysis& out) {
+void read_operation(const object& o, const analysis_input& input, quoted_messages& quoted, analysis& out) {
   const auto op = memory::op_kind_from(text_at(o, "op"));
   const auto in = memory::category_from(text_at(o, "category"));
   const std::string item = memory::clean_text(text_at(o, "item"), max_operation_item_bytes + 1);
@@ -140,7 +182,7 @@ void read_operation(const object& o, const analysis_input& input, analysis& out)
     return;
   }
   const std::string_view quote = text_at(o, "quote");
-  if (!contains_quote(message.text, quote)) {
+  if (!quoted.contain(*index, quote)) {
     ++out.dropped_no_quote;
     return;
   }
@@ -158,12 +200,15 @@ void read_operation(const object& o, const analysis_input& input, analysis& out)
 status read_operations(const object& root, const analysis_input& input, analysis& out) {
   array operations;
   if (root["operations"].get(operations) != simdjson::SUCCESS) return invalid("operations is not an array");
+  quoted_messages quoted{input};
+  size_t looked_at = 0;
   for (const auto e : operations) {
     object o;
-    if (out.operations.size() >= max_operations || e.get(o) != simdjson::SUCCESS) {
+    const bool enough = out.operations.size() >= max_operations || ++looked_at > max_operations_looked_at;
+    if (enough || e.get(o) != simdjson::SUCCESS) {
       ++out.dropped_malformed;
     } else {
-      read_operation(o, input, out);
+      read_operation(o, input, quoted, out);
     }
   }
   return ok;
@@ -184,22 +229,11 @@ result<analysis> read_object(const object& root, const analysis_input& input) {
   return out;
 }
 
-/// At least two ASCII letters: folding leaves something of it that is no single letter.
-bool has_letters(std::string_view text) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return std::count_if(text.begin(), text.end(), is_letter) >= 2;
-}
-
 }  // namespace
 
 bool contains_quote(std::string_view text, std::string_view quote) {
-  // Most quotes are literal: what stands there as it is stands there folded as well.
-  if (has_letters(quote) && text.find(quote) != std::string_view::npos) return true;
-  const std::string wanted = folded(quote);
-  const std::string_view piece = bare(wanted);
-  const std::string whole = folded(text);
-  if (piece.empty() || whole.find(piece) == std::string::npos) return false;
-  return piece.size() > utf8_length_at(piece, 0) || whole == piece;
+  std::string whole;
+  return is_quoted(text, quote, [&]() -> const std::string& { return whole = folded(text); });
 }
 
 result<analysis> read_analysis(std::string_view content, const analysis_input& input) {

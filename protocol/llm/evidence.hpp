@@ -13,8 +13,9 @@
 namespace mw::llm {
 
 inline constexpr size_t max_themes = 5;
-inline constexpr size_t max_names = 20;       ///< persons, places
-inline constexpr size_t max_operations = 50;  ///< more count as malformed
+inline constexpr size_t max_names = 20;                                 ///< persons, places
+inline constexpr size_t max_operations = 50;                            ///< more count as malformed
+inline constexpr size_t max_operations_looked_at = 4 * max_operations;  ///< the rest counts so unread
 inline constexpr size_t max_name_bytes = 120;
 inline constexpr size_t max_operation_item_bytes = 300;
 inline constexpr size_t max_summary_bytes = 2'000;

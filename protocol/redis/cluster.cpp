@@ -71,9 +71,13 @@ std::string name_to_verify(const std::string& announced_host, const std::string&
   return is_address(announced_host) && !is_address(configured_host) ? configured_host : announced_host;
 }
 
+// Beyond them a node counts as not known. Nodes are never forgotten, so the number must not wrap.
+constexpr size_t most_nodes = 65'535;
+
 uint16_t slot_map::number_of(const endpoint& e) {
   const auto at = std::find(nodes_.begin(), nodes_.end(), e);
   if (at != nodes_.end()) return static_cast<uint16_t>(at - nodes_.begin() + 1);
+  if (nodes_.size() >= most_nodes) return 0;
   nodes_.push_back(e);
   return static_cast<uint16_t>(nodes_.size());
 }
@@ -84,7 +88,8 @@ void slot_map::learn(uint16_t slot, const endpoint& owner) {
 }
 
 bool slot_map::learn_all(const reply& cluster_slots, const std::string& answered_by) {
-  if (cluster_slots.type != reply::kind::array) return false;
+  if (cluster_slots.type != reply::kind::array || cluster_slots.items.size() > slot_count) return false;
+  owner_of_slot_.resize(slot_count);
   for (const auto& range : cluster_slots.items) {
     if (range.items.size() < 3 || range.items[2].items.size() < 2) return false;
     const int64_t first = range.items[0].integer;
@@ -93,7 +98,8 @@ bool slot_map::learn_all(const reply& cluster_slots, const std::string& answered
     if (first < 0 || last >= static_cast<int64_t>(slot_count) || port <= 0 || port > 65'535) return false;
     const auto& host = range.items[2].items[0].text;
     const endpoint owner{host.empty() || host == "?" ? answered_by : host, static_cast<uint16_t>(port)};
-    for (int64_t slot = first; slot <= last; ++slot) learn(static_cast<uint16_t>(slot), owner);
+    const auto number = number_of(owner);
+    for (int64_t slot = first; slot <= last; ++slot) owner_of_slot_[static_cast<size_t>(slot)] = number;
   }
   return true;
 }

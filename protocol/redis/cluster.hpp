@@ -49,7 +49,8 @@ class slot_map {
  private:
   uint16_t number_of(const endpoint& e);
   std::vector<endpoint> nodes_;
-  std::vector<uint16_t> owner_of_slot_;  ///< index into nodes_ plus one; empty until something was learnt
+  std::vector<uint16_t>
+      owner_of_slot_;  ///< index into nodes_ plus one, 0 unknown; empty until one was learnt
 };
 
 }  // namespace mw::redis

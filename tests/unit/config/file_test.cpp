@@ -87,6 +87,7 @@ TEST_CASE("file: a syntax error is one line with place and what was expected") {
   CHECK(error_of("a {\n x = 1\n") == "f.conf:3:1: expected '}' at the end of the group");
   CHECK(error_of("a { x = 1 y = 2 }") ==
         "f.conf:1:11: expected the end of the line, ',' or '}' behind the value");
+  CHECK(error_of("[" + std::string(129, 'a') + "]\nx = 1\n") == "f.conf:1:131: expected a shorter name");
   CHECK(value_error("hunter2") == "f.conf:2:5: expected a value: strings need double quotes");
   CHECK(value_error("\"open") == "f.conf:2:5: expected a closing \" for what opens here");
   CHECK(value_error("\"\\q\"") == "f.conf:2:7: expected one of \\\" \\\\ \\n \\r \\t");

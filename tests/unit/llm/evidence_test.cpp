@@ -133,6 +133,20 @@ TEST_CASE(
   CHECK_FALSE(contains_quote("", "x"));
 }
 
+TEST_CASE("evidence: of very many operations that quote nothing the rest is not even looked at") {
+  const std::vector<op> many(mw::llm::max_operations_looked_at + 100, op{.quote = "never said"});
+  const auto a = read(answer(many));
+  CHECK(a.operations.empty());
+  CHECK(a.dropped_no_quote == mw::llm::max_operations_looked_at);
+  CHECK(a.dropped_malformed == 100);
+}
+
+TEST_CASE("analysis: a list that is full takes no more names") {
+  std::vector<std::string> themes;
+  for (int i = 0; i < 50; ++i) themes.push_back("theme " + std::to_string(i));
+  CHECK(read(answer({}, "They talked.", themes)).themes.size() == mw::llm::max_themes);
+}
+
 TEST_CASE("analysis: counts and lengths are enforced in code, texts cleaned, duplicates dropped") {
   const std::string long_summary = "Start. \xE2\x80\xAE\n" + std::string(1'992, 'x') + "\u00E9\u00E9";
   const auto a =

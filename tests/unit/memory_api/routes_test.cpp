@@ -119,6 +119,8 @@ TEST_CASE("every bad request is answered with what is wrong and how to mend it")
       {"POST", "/internal/user-memory", R"({"userId":"u","updates":{}})", 400, "at least one category"},
       {"POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":[" "]}})", 400, "goals[0]"},
       {"POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":"x"}})", 400, "goals"},
+      {"POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":["a"],"goals":0}})", 400,
+       "twice"},
       {"POST", "/internal/conversation-memory", R"({"userId":"u","sessionId":"s"})", 400, "summary"},
       {"POST", "/internal/conversation-memory",
        R"({"userId":"u","sessionId":"s","summary":"Failed to analyze conversation"})", 400, "error text"},

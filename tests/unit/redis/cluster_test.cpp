@@ -102,6 +102,8 @@ TEST_CASE("cluster: a slot map that cannot be is refused") {
   odd.items.emplace_back();
   CHECK_FALSE(map.learn_all(odd, "h"));
   CHECK(map.owner(0) == nullptr);
+  odd.items.resize(mw::redis::slot_count + 1);
+  CHECK_FALSE(map.learn_all(odd, "h"));
   map.learn(7, {"a", 1});
   CHECK(*map.owner(7) == endpoint{"a", 1});
   CHECK(map.owner(8) == nullptr);
