@@ -32,20 +32,20 @@ bool is_low(int32_t unit) {
   return unit >= 0xdc00 && unit < 0xe000;
 }
 
-bool has_lone_surrogate(std::string_view s) {
-  for (size_t i = s.find("\\u"); i != std::string_view::npos; i = s.find("\\u", i)) {
-    const int32_t unit = unit_at(s, i);
-    if (is_high(unit) && is_low(unit_at(s, i + 6))) {
+}  // namespace
+
+bool has_lone_surrogate(std::string_view json) {
+  for (size_t i = json.find('\\'); i != std::string_view::npos; i = json.find('\\', i)) {
+    const int32_t unit = unit_at(json, i);
+    if (is_high(unit) && is_low(unit_at(json, i + 6))) {
       i += 12;
       continue;
     }
     if (is_high(unit) || is_low(unit)) return true;
-    i += 2;
+    i += 2;  // an escaped backslash must not be taken for the start of the next escape
   }
   return false;
 }
-
-}  // namespace
 
 std::string repair_surrogates(std::string_view json) {
   std::string out{json};
@@ -56,14 +56,13 @@ std::string repair_surrogates(std::string_view json) {
       continue;
     }
     if (is_high(unit) || is_low(unit)) out.replace(i + 2, 4, "fffd");
-    i += 2;  // an escaped backslash must not be taken for the start of the next escape
+    i += 2;
   }
   return out;
 }
 
 json_document::json_document(std::string_view json) {
   if (json.starts_with("\xEF\xBB\xBF")) json.remove_prefix(3);
-  // simdjson either fails on a lone surrogate or lets it through as invalid UTF-8: it must not see one.
   if (has_lone_surrogate(json))
     error_ = parser_->parse(repair_surrogates(json)).get(root_);
   else

@@ -25,6 +25,9 @@ class json_document {
   simdjson::dom::element root_;
 };
 
+/// Whether an escape of a surrogate has no partner. simdjson must not see one: it either fails or lets it
+/// through as invalid UTF-8.
+bool has_lone_surrogate(std::string_view json);
 /// Replaces the escapes of surrogates that have no partner by \ufffd; everything else is left as it is.
 std::string repair_surrogates(std::string_view json);
 

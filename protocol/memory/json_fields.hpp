@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/base/json_parser.hpp"
+#include "protocol/chat/json_document.hpp"
 #include "protocol/errors.hpp"
 
 namespace mw::memory {
@@ -20,6 +21,8 @@ class json_fields {
   /// which gets the fields of the top object. errc::malformed: not JSON, not an object, or a complaint.
   template <class Read>
   static status parse(std::string_view text, std::string_view what, Read&& read) {
+    std::string repaired;  // lone surrogates are read as U+FFFD
+    if (chat::has_lone_surrogate(text)) text = repaired = chat::repair_surrogates(text);
     const borrowed_parser parser;
     simdjson::dom::element root;
     if (const auto error = parser->parse(text.data(), text.size()).get(root))

@@ -161,6 +161,7 @@ TEST_CASE("conversation: surrogates without partner become U+FFFD and cost nothi
         "A");
   CHECK(content_of(R"("\\ud83d stays text \ud83d")") == "\\ud83d stays text \xEF\xBF\xBD");
   CHECK(content_of(R"("\\\ud83d")") == "\\\xEF\xBF\xBD");
+  CHECK(content_of(R"("m\\ud83d\ude00")") == "m\\ud83d\xEF\xBF\xBD");
   CHECK(content_of(R"("\uD83D\uDE00 \u00e9 \\ \n")") == "😀 é \\ \n");
   CHECK(repair_surrogates(R"(\ud83)") == R"(\ud83)");
   CHECK(names(why(with_content(R"("\ud83 \ud83d)")), "JSON"));

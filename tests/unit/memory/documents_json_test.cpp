@@ -93,3 +93,9 @@ TEST_CASE("a damaged document is an error that names the place, never a new user
   CHECK_FALSE(parse_record(R"({"userId":"u","sessionId":""})"));
   CHECK_FALSE(parse_record(R"({"userId":"u","sessionId":"s","worker":"{\"status\":\"odd\"}"})"));
 }
+
+TEST_CASE("a document with half a character in its escapes is read, with U+FFFD for it") {
+  const auto p = parse_profile(R"({"id":"u","userId":"u","timestamp":"","goals":["Wants a \ud83d"]})");
+  REQUIRE(p);
+  CHECK(p->lists[static_cast<size_t>(category::goals)] == std::vector<std::string>{"Wants a \xEF\xBF\xBD"});
+}
