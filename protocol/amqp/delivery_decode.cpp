@@ -106,9 +106,8 @@ result<decoded_delivery> decode_delivery(std::string_view bytes, std::string_vie
 
 io::clock::time_point lock_end(io::clock::time_point since, std::chrono::milliseconds configured,
                                int64_t locked_until_ms, int64_t wall_ms) {
-  const std::chrono::milliseconds remaining{locked_until_ms - wall_ms};
-  const bool plausible =
-      locked_until_ms > 0 && remaining >= configured / 2 && remaining <= configured + configured / 2;
+  const std::chrono::milliseconds remaining{locked_until_ms > 0 ? locked_until_ms - wall_ms : 0};
+  const bool plausible = remaining >= configured / 2 && remaining <= configured + configured / 2;
   return since + (plausible ? remaining : configured);
 }
 

@@ -150,7 +150,7 @@ void frame_tap::on_transfer(const frame& f, std::string_view bytes, std::string&
   if (!more_) delivery_ids_.push_back(static_cast<uint32_t>(number_at(f, 1).value_or(0)));
   const bool aborted = flag_at(f, 9);
   more_ = flag_at(f, 5) && !aborted;
-  if (f.fields.size() > transfer_settled && f.fields[transfer_settled].data.empty()) {
+  if (f.fields.size() > transfer_settled && f.fields[transfer_settled].encoded.size() == 1) {
     // null, true or false in one byte: the frame keeps its size
     const size_t flag = static_cast<size_t>(f.fields[transfer_settled].encoded.data() - bytes.data());
     const size_t at = to_proton.size();

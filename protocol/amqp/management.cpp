@@ -25,7 +25,9 @@ request_parts put_token_request(const link_options::token& token, std::string_vi
   auto expires =
       std::chrono::duration_cast<std::chrono::milliseconds>(token.expires.time_since_epoch()).count();
   // A jwt says by its issuer's clock when it ends; ours may be wrong.
-  if (const auto end = azure::jwt_number(token.value, "exp"); end && token.type == "jwt")
+  constexpr int64_t last = 100'000'000'000;
+  if (const auto end = azure::jwt_number(token.value, "exp");
+      end && *end > 0 && *end < last && token.type == "jwt")
     expires = *end * 1000;
   encoder e{r.application_properties};
   e.begin_map().string("operation").string("put-token");

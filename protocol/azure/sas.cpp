@@ -149,7 +149,7 @@ std::chrono::system_clock::time_point sas_expiry(std::string_view token) {
     if (at > 0 && token[at - 1] != '&' && token[at - 1] != ' ') continue;
     const std::string_view digits = token.substr(at + 3);
     const auto seconds = number(digits.substr(0, digits.find('&')));
-    if (!seconds || *seconds > 100'000'000'000ULL) return {};
+    if (!seconds || *seconds > 9'000'000'000ULL) return {};  // the clock of nanoseconds ends in 2262
     return std::chrono::system_clock::time_point{std::chrono::seconds{static_cast<int64_t>(*seconds)}};
   }
   return {};

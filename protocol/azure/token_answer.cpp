@@ -2,7 +2,9 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "protocol/azure/jwt.hpp"
@@ -18,6 +20,11 @@ using std::chrono::system_clock;
 
 constexpr size_t longest_words = 300;
 constexpr int64_t longest_life = 400 * 24 * 3600;
+constexpr int64_t most_seconds = 100'000'000'000;  ///< of a span or since the epoch; more is no time
+
+std::optional<int64_t> plausible(std::optional<int64_t> n) {
+  return n && *n >= -most_seconds && *n <= most_seconds ? n : std::nullopt;
+}
 
 std::string text_at(const element& root, const char* name) {
   std::string_view text;
@@ -27,13 +34,15 @@ std::string text_at(const element& root, const char* name) {
 /// Seconds as a number or, as the identity endpoints write them, a string.
 std::optional<int64_t> seconds_at(const element& root, const char* name) {
   int64_t n = 0;
-  if (root[name].get(n) == simdjson::SUCCESS) return n;
+  if (root[name].get(n) == simdjson::SUCCESS) return plausible(n);
   double real = 0;
-  if (root[name].get(real) == simdjson::SUCCESS) return static_cast<int64_t>(real);
+  if (root[name].get(real) == simdjson::SUCCESS)
+    return std::abs(real) <= static_cast<double>(most_seconds) ? std::optional{static_cast<int64_t>(real)}
+                                                               : std::nullopt;
   const std::string text = text_at(root, name);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return n;
+  return plausible(n);
 }
 
 int64_t epoch_seconds(system_clock::time_point t) {
@@ -105,7 +114,7 @@ result<grant> read_token_answer(const http::response& r, system_clock::time_poin
     if (const auto end = seconds_at(root, "expires_on")) life = *end - epoch_seconds(http::date_of(r, now));
   auto g = granted(text_at(root, "access_token"), life);
   if (!g) return g;
-  g->refresh_in = seconds{std::max<int64_t>(0, seconds_at(root, "refresh_in").value_or(0))};
+  g->refresh_in = seconds{std::clamp<int64_t>(seconds_at(root, "refresh_in").value_or(0), 0, longest_life)};
   return g;
 }
 
@@ -117,7 +126,7 @@ result<grant> read_cli_answer(std::string_view json, system_clock::time_point no
   std::string token = text_at(root, "accessToken");
   // Versions before 2.54 print local time only, which names no zone; the token itself knows better.
   auto end = seconds_at(root, "expires_on");
-  if (!end) end = jwt_number(token, "exp");
+  if (!end) end = plausible(jwt_number(token, "exp"));
   return granted(std::move(token), end ? std::optional{*end - epoch_seconds(now)} : std::nullopt);
 }
 

@@ -78,8 +78,12 @@ std::optional<wall_time> parse_iso_time(std::string_view s) {
   if (!read_fraction(s, pos, micros) || !read_offset(s, pos, offset)) return std::nullopt;
   const year_month_day date{year{y}, month{static_cast<unsigned>(mo)}, day{static_cast<unsigned>(d)}};
   if (!date.ok() || h > 23 || mi > 59 || sec > 60) return std::nullopt;
-  return wall_time{sys_days{date}} + hours{h} + minutes{mi} + seconds{sec} + microseconds{micros} -
-         minutes{offset};
+  const wall_time t = wall_time{sys_days{date}} + hours{h} + minutes{mi} + seconds{sec} +
+                      microseconds{micros} - minutes{offset};
+  // What the offset moves out of the years with four digits could not be written again.
+  const int in_utc{year_month_day{floor<days>(t)}.year()};
+  if (in_utc < 0 || in_utc > 9999) return std::nullopt;
+  return t;
 }
 
 std::string format_iso_time(wall_time t) {

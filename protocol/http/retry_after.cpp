@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "protocol/http/client.hpp"
 
@@ -23,6 +24,14 @@ milliseconds capped(double ms) {
   return ms >= static_cast<double>(longest.count()) ? longest : milliseconds{static_cast<int64_t>(ms)};
 }
 
+/// Of the kinds that HTTP has; nullopt where it is none, or lies where our clock cannot count.
+std::optional<std::chrono::system_clock::time_point> date(const std::string& text) {
+  constexpr time_t last = 9'000'000'000;  // the year 2255
+  const time_t at = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
+  if (at < 0 || at > last) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(at);
+}
+
 }  // namespace
 
 std::string_view response::header(std::string_view name) const {
@@ -36,17 +45,15 @@ milliseconds retry_after(const response& r, std::chrono::system_clock::time_poin
   const std::string text{r.header("retry-after")};
   if (text.empty()) return {};
   if (const double seconds = number(text); seconds >= 0) return capped(seconds * 1000);
-  const time_t at = curl_getdate(text.c_str(), nullptr);
-  if (at == -1) return {};
-  const auto wait = std::chrono::ceil<milliseconds>(std::chrono::system_clock::from_time_t(at) - now);
+  const auto at = date(text);
+  if (!at) return {};
+  const auto wait = std::chrono::ceil<milliseconds>(*at - now);
   return std::clamp(wait, milliseconds{0}, longest);
 }
 
 std::chrono::system_clock::time_point date_of(const response& r,
                                               std::chrono::system_clock::time_point otherwise) {
-  const std::string text{r.header("date")};
-  const time_t at = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
-  return at == -1 ? otherwise : std::chrono::system_clock::from_time_t(at);
+  return date(std::string{r.header("date")}).value_or(otherwise);
 }
 
 }  // namespace mw::http

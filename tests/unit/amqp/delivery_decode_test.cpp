@@ -123,4 +123,6 @@ TEST_CASE("lock clock: the broker's end counts when it is plausible, else the co
   CHECK(lock_end(since, 60s, wall + 300'000, wall) == since + 60s);  // or behind
   CHECK(lock_end(since, 60s, 0, wall) == since + 60s);
   CHECK(lock_end(since, 60s, -5, wall) == since + 60s);
+  CHECK(lock_end(since, 60s, std::numeric_limits<int64_t>::min(), wall) == since + 60s);
+  CHECK(lock_end(since, 60s, std::numeric_limits<int64_t>::max(), wall) == since + 60s);
 }

@@ -49,6 +49,10 @@ TEST_CASE("answer of a token endpoint: life from expires_in, as a number or a te
   CHECK(entra->token == "T");
   CHECK(entra->life == 3599s);
   CHECK(entra->refresh_in == 1800s);
+  const auto far = read_token_answer(
+      answer(200, R"({"access_token":"T","expires_in":3599,"refresh_in":9223372036854776})"), noon);
+  REQUIRE(far);
+  CHECK(far->refresh_in == 0s);
   const auto imds =
       read_token_answer(answer(200, R"({"access_token":"T","expires_in":"86399","expires_on":"5"})"), noon);
   REQUIRE(imds);
@@ -95,6 +99,8 @@ TEST_CASE("answer of a token endpoint: each kind of trouble has its code") {
   CHECK(code(200, R"({"expires_in":5})") == errc::unreachable);
   CHECK(code(200, R"({"access_token":"T"})") == errc::unreachable);
   CHECK(code(200, R"({"access_token":"T","expires_in":0})") == errc::unreachable);
+  CHECK(code(200, R"({"access_token":"T","expires_in":1e300})") == errc::unreachable);
+  CHECK(code(200, R"({"access_token":"T","expires_on":-9223372036854775808})") == errc::unreachable);
 }
 
 TEST_CASE("answer of az: the end is expires_on, or the token's own where older versions print local time") {
@@ -108,6 +114,7 @@ TEST_CASE("answer of az: the end is expires_on, or the token's own where older v
   REQUIRE(old);
   CHECK(old->life == 60s);
   CHECK_FALSE(read_cli_answer("WARNING: ...", noon));
+  CHECK_FALSE(read_cli_answer(R"({"accessToken":"T","expires_on":-9223372036854775808})", noon));
   CHECK_FALSE(read_cli_answer(R"({"accessToken":"opaque"})", noon));
 }
 

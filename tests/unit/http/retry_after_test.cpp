@@ -24,6 +24,7 @@ TEST_CASE(
   CHECK(of({{"retry-after", "-5"}}) == 0ms);
   CHECK(of({{"retry-after", "nan"}}) == 0ms);
   CHECK(of({{"retry-after", "soon"}}) == 0ms);
+  CHECK(of({{"retry-after", "Fri, 31 Dec 2300 23:59:59 GMT"}}) == 0ms);  // no time our clock can count to
 }
 
 TEST_CASE("date_of: the peer's clock, ours where it says nothing one can read") {
@@ -32,6 +33,8 @@ TEST_CASE("date_of: the peer's clock, ours where it says nothing one can read") 
   CHECK(mw::http::date_of(r, ours) == ours);
   r.headers = {{"date", "Sun, 06 Nov 1994 08:49:37 GMT"}};
   CHECK(mw::http::date_of(r, ours) == std::chrono::system_clock::from_time_t(784111777));
-  r.headers = {{"date", "noon"}};
-  CHECK(mw::http::date_of(r, ours) == ours);
+  for (const auto* unreadable : {"noon", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 1680 00:00:00 GMT"}) {
+    r.headers = {{"date", unreadable}};
+    CHECK(mw::http::date_of(r, ours) == ours);
+  }
 }
