@@ -143,6 +143,7 @@ TEST_CASE("evidence: of very many operations that quote nothing the rest is not 
 
 TEST_CASE("analysis: a list that is full takes no more names") {
   std::vector<std::string> themes;
+  themes.reserve(50);
   for (int i = 0; i < 50; ++i) themes.push_back("theme " + std::to_string(i));
   CHECK(read(answer({}, "They talked.", themes)).themes.size() == mw::llm::max_themes);
 }
