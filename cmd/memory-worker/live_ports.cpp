@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <future>
-
 #include "cmd/memory-worker/memory_stores.hpp"
 #include "cmd/memory-worker/redis_port.hpp"
 #include "protocol/config/options.hpp"
 #include "protocol/cosmos/account.hpp"
+#include "protocol/io/run_on.hpp"
 #include "protocol/llm/endpoint.hpp"
 
 namespace mw {
@@ -74,14 +73,11 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, 
 
 // What callbacks of the loop use ends on its thread: an answer that comes now finds it whole or gone.
 live_world::~live_world() {
-  std::promise<void> ended;
-  loop_.get().post([this, &ended] {
+  io::run_on(loop_.get(), [this] {
     embedder_.reset();
     analyst_.reset();
     if (identity_) identity_->close();
-    ended.set_value();
   });
-  ended.get_future().wait();
 }
 
 status live_world::make_llm(const config::llm_analyzer_settings& s) {

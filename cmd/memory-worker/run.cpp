@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstdio>
 #include <functional>
-#include <future>
 
 #include "actors/loop_scheduler.hpp"
 #include "actors/supervisor.hpp"
@@ -18,6 +17,7 @@
 #include "cmd/memory-worker/memory_stores.hpp"
 #include "cmd/memory-worker/reload.hpp"
 #include "cmd/memory-worker/telemetry.hpp"
+#include "protocol/io/run_on.hpp"
 
 namespace mw {
 namespace {
@@ -61,12 +61,7 @@ class signals {
   /// When it returns, SIGTERM and SIGINT end the process at once, and SIGHUP does nothing. Not on the loop's
   /// thread.
   void unwatch(io::loop& loop) {
-    std::promise<void> done;
-    loop.post([this, &loop, &done] {
-      loop.unwatch(fd_);
-      done.set_value();
-    });
-    done.get_future().wait();
+    io::run_on(loop, [this, &loop] { loop.unwatch(fd_); });
     sigset_t ends{};
     sigemptyset(&ends);
     for (const int s : {SIGTERM, SIGINT}) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <future>
 #include <mutex>
 #include <random>
 #include <unordered_map>
@@ -11,6 +10,7 @@
 #include "protocol/cosmos/session_tokens.hpp"
 #include "protocol/cosmos/signing.hpp"
 #include "protocol/http/url.hpp"
+#include "protocol/io/run_on.hpp"
 
 namespace mw::cosmos {
 namespace {
@@ -103,17 +103,14 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
       const std::lock_guard lock{mutex_};
       closing_ = true;
     }
-    std::promise<void> emptied;
-    loop_.post([this, &emptied] {
+    io::run_on(loop_, [this] {
       auto waiting = std::move(waiting_);
       waiting_.clear();
       for (auto& [timer, c] : waiting) {
         loop_.cancel(timer);
         c->done(cancelled());
       }
-      emptied.set_value();
     });
-    emptied.get_future().wait();
   }
 
  private:

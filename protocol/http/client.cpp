@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <future>
 #include <mutex>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "protocol/http/transfer.hpp"
+#include "protocol/io/run_on.hpp"
 
 namespace mw::http {
 namespace {
@@ -386,12 +386,7 @@ void client::impl::close_on_loop() {
 }
 
 void client::impl::shut_down() {
-  std::promise<void> closed;
-  loop_.post([this, &closed] {
-    close_on_loop();
-    closed.set_value();
-  });
-  closed.get_future().wait();
+  io::run_on(loop_, [this] { close_on_loop(); });
 }
 
 client::client(io::loop& loop, client_options options)

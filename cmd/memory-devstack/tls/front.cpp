@@ -10,7 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <future>
+
+#include "protocol/io/run_on.hpp"
 
 namespace mw::devstack {
 namespace {
@@ -137,12 +138,7 @@ result<std::unique_ptr<tls_front>> tls_front::start(uint16_t port, uint16_t upst
 }
 
 tls_front::~tls_front() {
-  std::promise<void> quiet;
-  thread_.get().post([&] {
-    thread_.get().unwatch(listening_);
-    quiet.set_value();
-  });
-  quiet.get_future().wait();
+  io::run_on(thread_.get(), [this] { thread_.get().unwatch(listening_); });
   if (listening_ >= 0) close(listening_);
 }
 
