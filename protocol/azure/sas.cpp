@@ -7,6 +7,9 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <utility>
+
+#include "protocol/base/epoch.hpp"
 
 namespace mw::azure {
 namespace {
@@ -149,8 +152,8 @@ std::chrono::system_clock::time_point sas_expiry(std::string_view token) {
     if (at > 0 && token[at - 1] != '&' && token[at - 1] != ' ') continue;
     const std::string_view digits = token.substr(at + 3);
     const auto seconds = number(digits.substr(0, digits.find('&')));
-    if (!seconds || *seconds > 9'000'000'000ULL) return {};  // the clock of nanoseconds ends in 2262
-    return std::chrono::system_clock::time_point{std::chrono::seconds{static_cast<int64_t>(*seconds)}};
+    if (!seconds || !std::in_range<int64_t>(*seconds)) return {};
+    return at_epoch_seconds(static_cast<int64_t>(*seconds)).value_or(std::chrono::system_clock::time_point{});
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <ctime>
 
+#include "protocol/base/epoch.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/http/url.hpp"
 
@@ -95,10 +96,7 @@ std::chrono::system_clock::time_point parse_http_date(std::string_view text) {
   const std::string whole{text};
   const char* const end = strptime(whole.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
   if (end == nullptr || *end != '\0') return {};
-  const time_t at = timegm(&utc);
-  constexpr time_t last = 9'000'000'000;  // the clock of nanoseconds ends in 2262
-  return at < 0 || at > last ? std::chrono::system_clock::time_point{}
-                             : std::chrono::system_clock::from_time_t(at);
+  return at_epoch_seconds(timegm(&utc)).value_or(std::chrono::system_clock::time_point{});
 }
 
 std::string signature(std::string_view key_bytes, const signed_parts& p) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "protocol/base/epoch.hpp"
 #include "protocol/http/client.hpp"
 
 namespace mw::http {
@@ -26,10 +27,7 @@ milliseconds capped(double ms) {
 
 /// Of the kinds that HTTP has; nullopt where it is none, or lies where our clock cannot count.
 std::optional<std::chrono::system_clock::time_point> date(const std::string& text) {
-  constexpr time_t last = 9'000'000'000;  // the year 2255
-  const time_t at = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
-  if (at < 0 || at > last) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(at);
+  return at_epoch_seconds(text.empty() ? -1 : curl_getdate(text.c_str(), nullptr));
 }
 
 }  // namespace
