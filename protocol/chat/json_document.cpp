@@ -32,32 +32,30 @@ bool is_low(int32_t unit) {
   return unit >= 0xdc00 && unit < 0xe000;
 }
 
-}  // namespace
-
-bool has_lone_surrogate(std::string_view json) {
-  for (size_t i = json.find('\\'); i != std::string_view::npos; i = json.find('\\', i)) {
+/// Where the next escape of a surrogate without partner begins; npos: there is none.
+size_t next_lone_surrogate(std::string_view json, size_t i) {
+  for (i = json.find('\\', i); i != std::string_view::npos; i = json.find('\\', i)) {
     const int32_t unit = unit_at(json, i);
     if (is_high(unit) && is_low(unit_at(json, i + 6))) {
       i += 12;
       continue;
     }
-    if (is_high(unit) || is_low(unit)) return true;
+    if (is_high(unit) || is_low(unit)) return i;
     i += 2;  // an escaped backslash must not be taken for the start of the next escape
   }
-  return false;
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+bool has_lone_surrogate(std::string_view json) {
+  return next_lone_surrogate(json, 0) != std::string_view::npos;
 }
 
 std::string repair_surrogates(std::string_view json) {
   std::string out{json};
-  for (size_t i = out.find('\\'); i != std::string::npos; i = out.find('\\', i)) {
-    const int32_t unit = unit_at(out, i);
-    if (is_high(unit) && is_low(unit_at(out, i + 6))) {
-      i += 12;
-      continue;
-    }
-    if (is_high(unit) || is_low(unit)) out.replace(i + 2, 4, "fffd");
-    i += 2;
-  }
+  for (size_t i = next_lone_surrogate(out, 0); i != std::string::npos; i = next_lone_surrogate(out, i + 6))
+    out.replace(i + 2, 4, "fffd");
   return out;
 }
 

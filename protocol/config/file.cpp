@@ -15,10 +15,10 @@ bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/// Recursive descent; the first error stops it. Every method that can fail returns false after fault().
 /// Every entry keeps its section: a long name must not become a long list of them.
 constexpr size_t longest_name = 128;
 
+/// Recursive descent; the first error stops it. Every method that can fail returns false after fault().
 class parser {
  public:
   parser(std::string_view text, std::string_view name) : text_(text), name_(name) {}
