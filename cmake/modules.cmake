@@ -1,5 +1,6 @@
 # mw_module(NAME deps...)  one static library mw_NAME from protocol/NAME/*.cpp; a slash in NAME becomes _
 # mw_tests(NAME deps...)   one doctest program test_NAME from tests/unit/NAME/*.cpp
+# mw_test_program(NAME SOURCES deps...)  the same from these sources
 # mw_warnings(TARGET)      our warnings, as errors
 # mw_allocator(TARGET)     mimalloc instead of glibc's malloc (bench/README.md says what it is worth); not under sanitizers
 # GCC 12 sees restrict and stringop-overflow troubles in plain std::string code that are none (GCC PR 105329, 105651).
@@ -43,9 +44,12 @@ endfunction()
 
 function(mw_tests name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${name}/*.cpp)
-  if(NOT sources)
-    return()
+  if(sources)
+    mw_test_program(${name} "${sources}" ${ARGN})
   endif()
+endfunction()
+
+function(mw_test_program name sources)
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE doctest_main ${ARGN})
   if(NOT MW_SANITIZE)
