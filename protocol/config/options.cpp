@@ -43,7 +43,9 @@ void add_receiver(std::vector<option>& t) {
        .max = 1'000'000,
        .unit = "deliveries",
        .reloadable = true,
-       .doc = "How many unsettled deliveries this process may hold; it becomes link credit."});
+       .doc =
+           "How many unsettled deliveries this process may hold, open windows above all. What is ready to be "
+           "worked on is limited to a few rounds of max-jobs."});
   add(&s::lock_duration, "lock-duration",
       {.min = 5 * seconds,
        .max = 5 * minutes,
@@ -108,7 +110,11 @@ void add_dispatcher(std::vector<option>& t) {
        .reloadable = true,
        .doc = "Conversations worked on at once."});
   add(&s::user_share, "user-share",
-      {.min = 0.01, .max = 1, .reloadable = true, .doc = "The part of max-jobs that one user may take."});
+      {.min = 0.01,
+       .max = 1,
+       .reloadable = true,
+       .doc = "The part of max-jobs that one user may take while others wait, and of window-room for his "
+              "open windows."});
   add(&s::jobs_per_user, "jobs-per-user",
       {.min = 1,
        .max = 1'000,

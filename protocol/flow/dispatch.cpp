@@ -15,6 +15,22 @@ void keep_bounded(Map& m) {
   if (m.size() > remembered_most) m.erase(m.begin());
 }
 
+size_t ready_room(const dispatch_options& o) {
+  // A few rounds of work: what waits longer would only be renewed, and cost a count in a crash.
+  return std::min<size_t>(o.window_room, size_t{o.turns.max_jobs} * 4 + 16);
+}
+
+size_t part_of(double share, size_t room) {
+  return std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(room)));
+}
+
+/// What follows from the options given.
+dispatch_options completed(dispatch_options o) {
+  o.windows.user_windows = part_of(o.turns.user_share, o.window_room);
+  o.turns.user_ready = part_of(o.turns.user_share, ready_room(o));
+  return o;
+}
+
 bool gives_back(action what) {
   return what == action::release || what == action::abandon;
 }
@@ -22,11 +38,11 @@ bool gives_back(action what) {
 }  // namespace
 
 dispatch::dispatch(dispatch_options options, dispatch_port& port, uint64_t seed)
-    : options_(options),
+    : options_(completed(options)),
       port_(port),
       random_(seed),
-      windows_(options.windows),
-      turns_(options.turns),
+      windows_(options_.windows),
+      turns_(options_.turns),
       breakers_{breaker{options.breaker}, breaker{options.breaker}, breaker{options.breaker},
                 breaker{options.breaker}, breaker{options.breaker}},
       next_job_(options.first_job),
@@ -48,7 +64,7 @@ dispatch::job* dispatch::job_of(std::string_view user, std::string_view session)
 // --- deliveries ---
 
 void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
-  spend_credit();
+  credit_.spend(a.delivery_count == 0);
   if (came_again(a, l, now)) return;
   ledger_.insert_or_assign(a.sequence_number, ledger_entry{l, a.delivery_count});
   if (const auto told = remembered_.extract(a.sequence_number)) return settle(told.mapped());
@@ -60,7 +76,7 @@ void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
   if (windows_.size() > before) port_.note(note::window_opened, {});
   if (added.covered >= 0) settle({added.covered, action::complete, "covered", {}});
   if (added.closed) became_ready(added.in);
-  if (ledger_.size() * 10 > room_cap() * 9)
+  if (ledger_.size() * 10 > options_.window_room * 9)
     for (const window* w : windows_.close_oldest(1, now)) became_ready(w);
   pump(now);
 }
@@ -92,12 +108,11 @@ bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
   }
   const window* w = windows_.find(a.ids.user(), a.ids.session());
   if (w == nullptr || w->sequence_number != a.sequence_number) return true;
-  const bool was_queued_plainly = w->ready && !near_last_delivery(w->delivery_count);
   const auto added = windows_.add(a, now);
   if (added.closed) {
     became_ready(added.in);
-  } else if (was_queued_plainly && near_last_delivery(a.delivery_count)) {
-    turns_.drop(added.in);
+  } else if (added.in->in == window::queue::turn && near_last_delivery(a.delivery_count)) {
+    unqueue_window(added.in);
     queue_window(added.in);
   }
   pump(now);
@@ -105,7 +120,7 @@ bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
 }
 
 void dispatch::arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why) {
-  spend_credit();
+  credit_.spend(true);
   ledger_.insert_or_assign(sequence_number, ledger_entry{l, 0});
   situation s;
   s.at = stage::intake;
@@ -184,35 +199,11 @@ void dispatch::repeat_settlements() {
   for (const auto& [sequence, s] : settling_) port_.settle(s);
 }
 
-size_t dispatch::room_cap() const {
-  if (windows_.policy().quiet > duration::zero()) return options_.window_room;
-  // Without windows a delivery waits only for its turn: locks beyond a few rounds of work would just be
-  // renewed.
-  return std::min<size_t>(options_.window_room, size_t{options_.turns.max_jobs} * 4 + 16);
-}
-
-void dispatch::spend_credit() {
-  uint32_t& from = closing_credit_ > 0 ? closing_credit_ : outstanding_credit_;
-  if (from > 0) --from;
-}
-
-void dispatch::intake_closed() {
-  if (closings_ > 0 && --closings_ == 0) closing_credit_ = 0;
-}
-
 uint32_t dispatch::take_grant() {
   if (!intake_open_ || draining_) return 0;
-  const size_t cap = room_cap();
-  const size_t used = ledger_.size() + outstanding_credit_ + closing_credit_;
-  if (used >= cap) return 0;
-  const size_t free = cap - used;
-  if (free < std::clamp<size_t>(cap / 8, 1, 256)) return 0;
-  // Credit is the broker's leave to lock: never more at once than a session's window of deliveries.
-  constexpr uint32_t most = 2'000;
-  if (outstanding_credit_ > most / 2) return 0;
-  const auto grant = static_cast<uint32_t>(std::min<size_t>(free, most - outstanding_credit_));
-  outstanding_credit_ += grant;
-  return grant;
+  const intake_credit::limits most{options_.window_room, ready_room(options_), options_.windows.user_windows};
+  const size_t ready = waiting() + jobs_.size() - apart_;
+  return credit_.take(most, {ledger_.size(), ready, turns_.beyond_share()});
 }
 
 // --- windows ---
@@ -230,9 +221,17 @@ void dispatch::queue_window(const window* w) {
   if (job_of(w->ids.user(), w->ids.session()) != nullptr) return;  // queued when that job ends
   if (near_last_delivery(w->delivery_count)) {
     suspects_.push_back({w, 0});
+    windows_.queued(w, window::queue::suspects);
   } else {
     turns_.push(w);
+    windows_.queued(w, window::queue::turn);
   }
+}
+
+void dispatch::unqueue_window(const window* w) {
+  if (w->in == window::queue::turn) turns_.drop(w);
+  if (w->in == window::queue::suspects) std::erase_if(suspects_, [&](const turn& t) { return t.fresh == w; });
+  windows_.queued(w, window::queue::none);
 }
 
 size_t dispatch::flush(std::string_view user, std::string_view session, time_point now) {
@@ -241,7 +240,7 @@ size_t dispatch::flush(std::string_view user, std::string_view session, time_poi
   // What is being loaded just now is not to be postponed either.
   for (auto& [id, j] : jobs_)
     if ((user.empty() || j.spec.ids.user() == user) && (session.empty() || j.spec.ids.session() == session))
-      j.from.flushed = true;
+      j.from.closed = closed_by::flush;
   pump(now);
   return closed.size();
 }
@@ -254,10 +253,10 @@ std::optional<int64_t> dispatch::sequence_of(uint64_t id) const {
 
 void dispatch::set_options(const dispatch_options& o, time_point now) {
   const bool slowed = allowed_ < options_.turns.max_jobs;
-  options_ = o;
+  options_ = completed(o);
   allowed_ = slowed ? std::min<size_t>(allowed_, o.turns.max_jobs) : o.turns.max_jobs;
-  windows_.set_policy(o.windows, now);
-  turns_.set_policy(o.turns);
+  windows_.set_policy(options_.windows, now);
+  turns_.set_policy(options_.turns);
   for (breaker& b : breakers_) b.set_policy(o.breaker);
   tick(now);
 }

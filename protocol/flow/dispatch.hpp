@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "protocol/flow/breaker.hpp"
+#include "protocol/flow/credit.hpp"
 #include "protocol/flow/turns.hpp"
 #include "protocol/flow/windows.hpp"
 #include "protocol/verdict.hpp"
@@ -108,9 +109,9 @@ class dispatch {
   void repeat_settlements();
   /// Link credit to grant now; 0 where it is not worth a frame. Counts as granted.
   uint32_t take_grant();
-  void receiver_lost() { outstanding_credit_ = closing_credit_ = closings_ = 0; }
+  void receiver_lost() { credit_.lost(); }
   /// An intake(false) has taken effect: nothing more comes on the credit granted before it.
-  void intake_closed();
+  void intake_closed() { credit_.closed(); }
 
   // --- stages. Intake is closed until the loader grants demand for the first time. ---
   void loader_demand(uint32_t jobs, time_point now);
@@ -135,7 +136,9 @@ class dispatch {
   void drain(time_point now);
   /// Gives back what still runs.
   void abort(time_point now);
-  bool idle() const { return jobs_.empty() && settling_.empty() && windows_.size() == 0; }
+  bool idle() const {
+    return jobs_.empty() && settling_.empty() && windows_.size() == 0 && !credit_.is_closing();
+  }
   /// When tick() has something to do next.
   time_point next_due(time_point now) const;
 
@@ -171,6 +174,7 @@ class dispatch {
     uint32_t failures = 0;    // for the same cause in a row
     uint32_t rejections = 0;  // of these, while others passed the stage
     uint32_t counted = 0;     // failures across redeliveries, as Redis says
+    bool apart = false;       // held for its own sake: takes no room of what is ready
   };
   struct ledger_entry {
     lock held;
@@ -185,10 +189,9 @@ class dispatch {
   void came_back_released(const arrival& a);
   void became_ready(const window* w);
   void queue_window(const window* w);
+  void unqueue_window(const window* w);
   bool near_last_delivery(uint32_t delivery_count) const;
   void settle(const settlement& s);
-  size_t room_cap() const;
-  void spend_credit();
 
   // --- starting jobs: dispatch_start.cpp ---
   bool blocked() const;
@@ -212,7 +215,8 @@ class dispatch {
   duration delay_of(const job& j, const situation& s, const verdict& v);
   duration backoff(uint32_t failures, duration most);
   duration hold_limit(uint32_t delivery_count) const;
-  void hold(job& j, duration delay, time_point now);
+  void hold(job& j, duration delay, time_point now, bool apart = false);
+  void unhold(job& j);
   void stop_running(job& j);
   void end_job(uint64_t id, const settlement& s);
   void close_job(uint64_t id);
@@ -257,9 +261,8 @@ class dispatch {
   size_t running_ = 0;
   size_t allowed_;  // slow start after an outage
   uint32_t demand_ = 0;
-  uint32_t outstanding_credit_ = 0;
-  uint32_t closing_credit_ = 0;  ///< granted before an intake(false) that has not taken effect yet
-  uint32_t closings_ = 0;        ///< of these, how many
+  intake_credit credit_;
+  size_t apart_ = 0;  ///< held jobs that wait for their own sake
   bool loader_away_ = true;
   bool intake_open_ = false;
   bool draining_ = false;

@@ -10,6 +10,12 @@ bool is_missing(errc code) {
   return code == errc::conversation_missing || code == errc::message_missing;
 }
 
+/// Trouble of this job alone: however many of them wait, others may be worked on.
+bool is_its_own(errc code) {
+  const auto kind = classify(code);
+  return kind == error_class::rejected || kind == error_class::poison;
+}
+
 bool settles(action what) {
   return what == action::complete || what == action::dead_letter || what == action::abandon ||
          what == action::release;
@@ -23,12 +29,19 @@ void dispatch::stop_running(job& j) {
   if (suspect_running_ == j.spec.id) suspect_running_ = 0;
 }
 
-void dispatch::hold(job& j, duration delay, time_point now) {
+void dispatch::hold(job& j, duration delay, time_point now, bool apart) {
   stop_running(j);
   port_.free_bytes(j.spec.id);
   j.where = place::held;
   j.retry_at = now + delay;
   held_.emplace(j.retry_at, j.spec.id);
+  j.apart = apart;
+  if (apart) ++apart_;
+}
+
+void dispatch::unhold(job& j) {
+  held_.erase({j.retry_at, j.spec.id});
+  if (std::exchange(j.apart, false)) --apart_;
 }
 
 void dispatch::close_job(uint64_t id) {
@@ -39,7 +52,7 @@ void dispatch::close_job(uint64_t id) {
       stop_running(j);
       break;
     case place::held:
-      held_.erase({j.retry_at, id});
+      unhold(j);
       break;
     case place::turn:
       turns_.drop(j.spec.ids.user(), id);
@@ -48,6 +61,7 @@ void dispatch::close_job(uint64_t id) {
       std::erase_if(suspects_, [&](const turn& t) { return t.resumed == id; });
       break;
   }
+  credit_.job_ended();
   port_.free_bytes(id);
   port_.forget_job(id);
   const event_ids ids = j.spec.ids;
@@ -89,7 +103,7 @@ void dispatch::finished(const job_result& r, time_point now) {
     case job_end::postponed: {
       if (!j.spec.may_postpone && !draining_) {
         // Its window cannot open again: the job waits as it is.
-        hold(j, std::chrono::milliseconds{r.postpone_ms}, now);
+        hold(j, std::chrono::milliseconds{r.postpone_ms}, now, true);
         break;
       }
       const window w = j.from;
@@ -175,7 +189,7 @@ void dispatch::carry_out(job& j, const situation& s, const job_result& r, time_p
   if (v.what == action::hold && draining_) v = {action::release, "shutdown", v.rule};
   if (!settles(v.what)) {
     port_.note(note::job_held, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});
-    hold(j, delay_of(j, s, v), now);
+    hold(j, delay_of(j, s, v), now, is_its_own(r.error.code));
     return;
   }
   port_.note(note::job_ended, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});

@@ -31,7 +31,7 @@ void dispatch::wake_due(time_point now) {
   if (blocked()) return;
   while (!held_.empty() && held_.begin()->first <= now) {
     job& j = jobs_.at(held_.begin()->second);
-    held_.erase(held_.begin());
+    unhold(j);
     wait_for_turn(j);
   }
 }
@@ -75,7 +75,7 @@ bool dispatch::start_held_early(dependency about, time_point now) {
       job& j = jobs_.at(it->second);
       if (!fits(j) || j.last_error == errc::throttled || (j.suspect && suspect_running_ != 0)) continue;
       if (!turns_.try_start(j.spec.ids.user())) continue;
-      held_.erase(it);
+      unhold(j);
       submit(j, now);
       return true;
     }
@@ -131,9 +131,7 @@ void dispatch::submit(job& j, time_point now) {
   if (j.suspect) suspect_running_ = j.spec.id;
   ++j.spec.attempt;
   // What has been paid for must not wait for a quiet moment: the answer is kept only while the job lives.
-  j.spec.may_postpone = !j.from.flushed && j.from.delivery_count == 0 && j.spec.calls_used == 0 &&
-                        j.spec.prefix == 0 && windows_.policy().quiet > duration::zero() &&
-                        now < j.from.opened + windows_.policy().max_age;
+  j.spec.may_postpone = windows_.may_wait(j.from, now) && j.spec.calls_used == 0 && j.spec.prefix == 0;
   j.at = stage::load;
   j.submitted = now;
   port_.note(note::job_started, {&j.spec, nullptr, {}, {}, dependency::none, {}});

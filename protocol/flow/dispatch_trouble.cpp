@@ -91,7 +91,8 @@ void dispatch::dependency_well(dependency d, time_point now) {
       ++it;
       continue;
     }
-    it = held_.erase(it);
+    ++it;
+    unhold(j);
     wait_for_turn(j);
   }
 }
@@ -117,10 +118,7 @@ void dispatch::update_intake() {
   const bool open = !draining_ && !blocked();
   if (open == intake_open_) return;
   intake_open_ = open;
-  if (!open) {
-    closing_credit_ += std::exchange(outstanding_credit_, 0);
-    ++closings_;
-  }
+  if (!open) credit_.close();
   port_.intake(open);
 }
 
@@ -138,8 +136,7 @@ void dispatch::release_overdue(time_point now) {
   for (const window* w : windows_.ready_since(now - options_.hold_limit)) {
     if (now - w->waiting_since < hold_limit(w->delivery_count)) continue;
     if (job_of(w->ids.user(), w->ids.session()) != nullptr) continue;
-    turns_.drop(w);
-    std::erase_if(suspects_, [&](const turn& t) { return t.fresh == w; });
+    unqueue_window(w);
     settle({windows_.take(w).sequence_number, action::release, "dependency-down", {}});
   }
 }
@@ -210,9 +207,8 @@ void dispatch::drain(time_point now) {
   if (draining_) return;
   draining_ = true;
   update_intake();
-  std::erase_if(suspects_, [](const turn& t) { return t.fresh != nullptr; });
   for (const window* w : windows_.all()) {
-    turns_.drop(w);
+    unqueue_window(w);
     settle({windows_.take(w).sequence_number, action::release, "shutdown", {}});
   }
   std::vector<uint64_t> troubled;

@@ -10,70 +10,76 @@ turns::user_map::iterator turns::of(std::string_view user) {
 }
 
 bool turns::has_room(const user_queue& q) const {
-  const auto share = std::max<uint32_t>(1, static_cast<uint32_t>(policy_.user_share * policy_.max_jobs));
   const uint32_t allowed = q.waiting() + q.running > policy_.widen_at ? policy_.jobs_per_user : 1;
-  return q.running < std::min(allowed, share);
+  return q.running < allowed;
 }
 
-void turns::into_ring(user_map::iterator at) {
+bool turns::within_share(const user_queue& q) const {
+  return q.running < std::max<uint32_t>(1, static_cast<uint32_t>(policy_.user_share * policy_.max_jobs));
+}
+
+void turns::leave_ring(user_queue& q) {
+  if (q.in != nullptr) q.in->erase(q.place);
+  q.in = nullptr;
+}
+
+void turns::changed(user_map::iterator at) {
   user_queue& q = at->second;
-  if (q.in_ring || q.waiting() == 0 || !has_room(q)) return;
-  q.place = ring_.insert(ring_.end(), &at->first);
-  q.in_ring = true;
-}
-
-void turns::forget_if_idle(user_map::iterator at) {
-  const user_queue& q = at->second;
-  if (q.waiting() > 0 || q.running > 0) return;
-  if (q.in_ring) ring_.erase(q.place);
-  users_.erase(at);
+  const size_t all = q.waiting() + q.running;
+  beyond_ -= q.beyond;
+  q.beyond = all > policy_.user_ready ? all - policy_.user_ready : 0;
+  beyond_ += q.beyond;
+  ring* const into = q.waiting() == 0 || !has_room(q) ? nullptr : within_share(q) ? &ring_ : &sated_;
+  if (into != q.in) {
+    leave_ring(q);
+    if (into != nullptr) q.place = into->insert(into->end(), &at->first);
+    q.in = into;
+  }
+  if (all == 0) users_.erase(at);
 }
 
 void turns::set_policy(turn_policy policy) {
   policy_ = policy;
-  for (auto at = users_.begin(); at != users_.end(); ++at) into_ring(at);
+  for (auto at = users_.begin(); at != users_.end();) changed(at++);
 }
 
 void turns::push(const window* w) {
   const auto at = of(w->ids.user());
   if (at->second.ready.emplace(w->waiting_since, w).second) ++waiting_;
-  into_ring(at);
+  changed(at);
 }
 
 void turns::resume(std::string_view user, uint64_t job) {
   const auto at = of(user);
   if (at->second.resumed.insert(job).second) ++waiting_;
-  into_ring(at);
+  changed(at);
 }
 
 turn turns::next() {
-  while (!ring_.empty()) {
-    const auto at = users_.find(*ring_.front());
-    ring_.pop_front();
-    user_queue& q = at->second;
-    q.in_ring = false;
-    if (q.waiting() == 0 || !has_room(q)) continue;
-    turn t;
-    if (!q.resumed.empty()) {
-      t.resumed = *q.resumed.begin();
-      q.resumed.erase(q.resumed.begin());
-    } else {
-      t.fresh = q.ready.begin()->second;
-      q.ready.erase(q.ready.begin());
-    }
-    --waiting_;
-    ++q.running;
-    into_ring(at);
-    return t;
+  const ring& from = ring_.empty() ? sated_ : ring_;
+  if (from.empty()) return {};
+  const auto at = users_.find(*from.front());
+  user_queue& q = at->second;
+  turn t;
+  if (!q.resumed.empty()) {
+    t.resumed = *q.resumed.begin();
+    q.resumed.erase(q.resumed.begin());
+  } else {
+    t.fresh = q.ready.begin()->second;
+    q.ready.erase(q.ready.begin());
   }
-  return {};
+  --waiting_;
+  ++q.running;
+  leave_ring(q);  // back to the end
+  changed(at);
+  return t;
 }
 
 bool turns::try_start(std::string_view user) {
   const auto at = of(user);
-  const bool may = has_room(at->second);
+  const bool may = has_room(at->second) && (within_share(at->second) || ring_.empty());
   if (may) ++at->second.running;
-  forget_if_idle(at);
+  changed(at);
   return may;
 }
 
@@ -81,22 +87,21 @@ void turns::finished(std::string_view user) {
   const auto at = users_.find(user);
   if (at == users_.end() || at->second.running == 0) return;
   --at->second.running;
-  into_ring(at);
-  forget_if_idle(at);
+  changed(at);
 }
 
 void turns::drop(const window* w) {
   const auto at = users_.find(w->ids.user());
   if (at == users_.end() || at->second.ready.erase({w->waiting_since, w}) == 0) return;
   --waiting_;
-  forget_if_idle(at);
+  changed(at);
 }
 
 void turns::drop(std::string_view user, uint64_t job) {
   const auto at = users_.find(user);
   if (at == users_.end() || at->second.resumed.erase(job) == 0) return;
   --waiting_;
-  forget_if_idle(at);
+  changed(at);
 }
 
 }  // namespace mw::flow

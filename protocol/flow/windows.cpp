@@ -10,12 +10,38 @@ window& mutable_ref(const window& w) {
   return const_cast<window&>(w);
 }
 
+size_t user_hash(const window& w) {
+  return std::hash<std::string_view>{}(w.ids.user());
+}
+
 }  // namespace
 
-bool windows::closes_at_once(const window& w) const {
-  return w.flushed || w.delivery_count > 0 || policy_.quiet == duration::zero() ||
-         w.events >= policy_.max_events ||
-         (policy_.max_tokens > 0 && uint64_t{w.events} * policy_.tokens_per_event >= policy_.max_tokens);
+std::optional<closed_by> windows::reason_to_close(const window& w, time_point now) const {
+  if (w.closed != closed_by::quiet) return w.closed;
+  if (w.delivery_count > 0) return closed_by::redelivery;
+  if (policy_.quiet == duration::zero() || now >= w.opened + policy_.max_age) return closed_by::age;
+  if (w.events >= policy_.max_events) return closed_by::events;
+  if (policy_.max_tokens > 0 && uint64_t{w.events} * policy_.tokens_per_event >= policy_.max_tokens)
+    return closed_by::tokens;
+  const auto of_user = of_user_.find(user_hash(w));
+  if (of_user != of_user_.end() && of_user->second > policy_.user_windows) return closed_by::room;
+  return std::nullopt;
+}
+
+bool windows::may_wait(const window& w, time_point now) const {
+  return !reason_to_close(w, now);
+}
+
+// True where it became ready.
+bool windows::close_or_open(window& w, time_point due, time_point now) {
+  auto why = reason_to_close(w, now);
+  if (!why && due <= now) why = closed_by::quiet;
+  if (why) {
+    make_ready(w, *why, now);
+  } else {
+    open_until(w, due);
+  }
+  return why.has_value();
 }
 
 void windows::open_until(window& w, time_point due) {
@@ -30,9 +56,20 @@ void windows::leave_open(window& w) {
   opened_.erase({w.opened, &w});
 }
 
-void windows::make_ready(window& w, time_point now) {
+void windows::count_user(const window& w, int by) {
+  const auto at = of_user_.try_emplace(user_hash(w)).first;
+  at->second += static_cast<uint32_t>(by);
+  if (at->second == 0) of_user_.erase(at);
+}
+
+void windows::queued(const window* w, window::queue in) {
+  mutable_ref(*w).in = in;
+}
+
+void windows::make_ready(window& w, closed_by why, time_point now) {
   leave_open(w);
   w.ready = true;
+  w.closed = why;
   w.waiting_since = now;
   waiting_.emplace(now, &w);
 }
@@ -58,6 +95,7 @@ windows::added windows::add(const arrival& a, time_point now) {
     fresh.due = now;
     fresh.events = 1;
     result.in = &*table_.insert(std::move(fresh)).first;
+    count_user(*result.in, 1);
   } else {
     window& w = mutable_ref(*found);
     result.in = &w;
@@ -79,12 +117,7 @@ windows::added windows::add(const arrival& a, time_point now) {
   // The newest completedAt decides: an older event that arrives late never brings the close nearer.
   const duration quiet_left = policy_.quiet - std::max(duration::zero(), a.since_completed);
   const auto due = std::min(std::max(w.due, now + quiet_left), w.opened + policy_.max_age);
-  if (closes_at_once(w) || due <= now) {
-    make_ready(w, now);
-    result.closed = true;
-  } else {
-    open_until(w, due);
-  }
+  result.closed = close_or_open(w, due, now);
   return result;
 }
 
@@ -92,7 +125,7 @@ std::vector<const window*> windows::close_due(time_point now) {
   std::vector<const window*> closed;
   while (!due_.empty() && due_.begin()->first <= now) {
     window* w = due_.begin()->second;
-    make_ready(*w, now);
+    make_ready(*w, w->due >= w->opened + policy_.max_age ? closed_by::age : closed_by::quiet, now);
     closed.push_back(w);
   }
   return closed;
@@ -102,8 +135,7 @@ std::vector<const window*> windows::close_oldest(size_t n, time_point now) {
   std::vector<const window*> closed;
   for (; n > 0 && !opened_.empty(); --n) {
     window* w = opened_.begin()->second;
-    make_ready(*w, now);
-    w->flushed = true;
+    make_ready(*w, closed_by::room, now);
     closed.push_back(w);
   }
   return closed;
@@ -115,9 +147,11 @@ std::vector<const window*> windows::flush(std::string_view user, std::string_vie
     if (!user.empty() && c.ids.user() != user) continue;
     if (!session.empty() && c.ids.session() != session) continue;
     window& w = mutable_ref(c);
-    w.flushed = true;
-    if (w.ready) continue;
-    make_ready(w, now);
+    if (w.ready) {
+      w.closed = closed_by::flush;
+      continue;
+    }
+    make_ready(w, closed_by::flush, now);
     closed.push_back(&w);
   }
   return closed;
@@ -130,6 +164,8 @@ window windows::take(const window* w) {
   } else {
     leave_open(own);
   }
+  own.in = window::queue::none;
+  count_user(own, -1);
   auto node = table_.extract(table_.find(std::pair{w->ids.user(), w->ids.session()}));
   return std::move(node.value());
 }
@@ -143,6 +179,7 @@ windows::added windows::reopen(const window& w, duration delay, time_point now) 
   if (inserted) {
     kept.ready = false;
     kept.due = now;
+    count_user(kept, 1);
   } else {
     result.covered = std::min(w.sequence_number, kept.sequence_number);
     if (w.sequence_number > kept.sequence_number) {
@@ -152,7 +189,7 @@ windows::added windows::reopen(const window& w, duration delay, time_point now) 
     }
     kept.completed_at_ms = std::max(kept.completed_at_ms, w.completed_at_ms);
     kept.events += w.events;
-    kept.flushed = kept.flushed || w.flushed;
+    if (kept.closed == closed_by::quiet) kept.closed = w.closed;
     if (kept.ready) {
       kept.opened = std::min(kept.opened, w.opened);
       return result;
@@ -161,13 +198,7 @@ windows::added windows::reopen(const window& w, duration delay, time_point now) 
     kept.opened = std::min(kept.opened, w.opened);
     due = std::max(due, kept.due);
   }
-  due = std::min(due, kept.opened + policy_.max_age);
-  if (closes_at_once(kept) || due <= now) {
-    make_ready(kept, now);
-    result.closed = true;
-  } else {
-    open_until(kept, due);
-  }
+  result.closed = close_or_open(kept, std::min(due, kept.opened + policy_.max_age), now);
   return result;
 }
 

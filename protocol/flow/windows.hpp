@@ -1,9 +1,9 @@
 // The windows (DESIGN 3): one per (user, session), holding one delivery; a newer event of the same
 // conversation covers the older one. Pure: the caller brings the time. An open window closes when the
 // conversation has been quiet, at max-age, at max-events, at max-tokens, or at once when its delivery was
-// delivered before; a closed one waits as `ready` for its user's turn and still takes newer events. Not
-// thread-safe. Every call costs O(log n) and what it returns, but flush() and all(). About 300 bytes a window
-// beside the shared ids.
+// delivered before; a closed one waits as `ready` for its user's turn and still takes newer events. Only one
+// that was closed by quiet may be opened again. Not thread-safe. Every call costs O(log n) and what it
+// returns, but flush() and all(). About 300 bytes a window beside the shared ids.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -24,7 +25,11 @@ struct window_policy {
   uint32_t max_events = 200;
   uint32_t max_tokens = 60'000;     ///< estimated tokens waiting in one window; 0: no limit
   uint32_t tokens_per_event = 300;  ///< the estimate: a question and its answer
+  size_t user_windows = SIZE_MAX;   ///< a user's windows beyond so many close at once
 };
+
+/// Why a window is ready. Everything but quiet is a reason to analyse it now.
+enum class closed_by : uint8_t { quiet, age, events, tokens, flush, room, redelivery };
 
 /// One delivered event, as the dispatcher gets it.
 struct arrival {
@@ -45,7 +50,10 @@ struct window {
   uint32_t events = 0;
   uint32_t delivery_count = 0;
   bool ready = false;
-  bool flushed = false;  ///< closed by a person or for room: not to be postponed
+  closed_by closed = closed_by::quiet;  ///< while open: quiet
+  /// Where the dispatcher has queued it. Kept here: what decided it (the delivery count) may change
+  /// meanwhile.
+  enum class queue : uint8_t { none, turn, suspects } in = queue::none;
 };
 
 class windows {
@@ -68,9 +76,13 @@ class windows {
   std::vector<const window*> flush(std::string_view user, std::string_view session, time_point now);
   /// Takes the window out of the table: its job starts, or it is given back.
   window take(const window* w);
-  /// Opens it again for at least `delay` (the conversation is not quiet), within max-age of `opened`. Where
-  /// events after it have opened a window meanwhile, the two become one.
+  /// Whether a window that was closed may be opened again because its conversation is not quiet. The one
+  /// predicate: what says no here is analysed as it is.
+  bool may_wait(const window& w, time_point now) const;
+  /// Opens it again for `delay` (the conversation is not quiet), within max-age of `opened`. Where events
+  /// after it have opened a window meanwhile, the two become one.
   added reopen(const window& w, duration delay, time_point now);
+  void queued(const window* w, window::queue in);
   /// Open windows close no later than the new policy would close one that was talked in just now.
   void set_policy(window_policy policy, time_point now);
   const window_policy& policy() const { return policy_; }
@@ -109,18 +121,21 @@ class windows {
       return key(a) == key(b);
     }
   };
-  bool closes_at_once(const window& w) const;
+  std::optional<closed_by> reason_to_close(const window& w, time_point now) const;
+  bool close_or_open(window& w, time_point due, time_point now);
   void open_until(window& w, time_point due);
   void leave_open(window& w);
-  void make_ready(window& w, time_point now);
+  void make_ready(window& w, closed_by why, time_point now);
+  void count_user(const window& w, int by);
 
   using by_time = std::set<std::pair<time_point, window*>>;
   window_policy policy_;
   std::unordered_set<window, key_hash, key_equal>
-      table_;        // nodes are stable: pointers stay valid until take()
-  by_time due_;      // open windows
-  by_time opened_;   // the same, by age
-  by_time waiting_;  // ready windows, by when they became ready
+      table_;                                     // nodes are stable: pointers stay valid until take()
+  by_time due_;                                   // open windows
+  by_time opened_;                                // the same, by age
+  by_time waiting_;                               // ready windows, by when they became ready
+  std::unordered_map<size_t, uint32_t> of_user_;  // windows by the user's hash: two users rarely share a part
 };
 
 }  // namespace mw::flow

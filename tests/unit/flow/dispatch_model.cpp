@@ -78,8 +78,7 @@ void model::submit(const job_spec& j) {
     expect(key_of(other.spec) != key_of(j), "two jobs run for " + key_of(j));
     if (other.spec.ids.user() == j.ids.user()) ++of_user;
   }
-  const auto share = std::max(1U, static_cast<uint32_t>(options_.turns.max_jobs * options_.turns.user_share));
-  expect(of_user < std::min(share, options_.turns.jobs_per_user), "more than its share for a user");
+  expect(of_user < options_.turns.jobs_per_user, "more jobs at once than a user may have");
   expect(ours_.contains(j.sequence_number), "a job for a delivery that is settled");
   expect(loader_there_, "submitted to a loader that is away");
   running_[j.id] = {j, stage::load};
@@ -87,7 +86,9 @@ void model::submit(const job_spec& j) {
 }
 
 void model::intake(bool open) {
-  if (!open) credit_ = 0;
+  if (open) return;
+  credit_ = 0;
+  ++closings_;
 }
 
 void model::free_bytes(uint64_t id) {
@@ -244,6 +245,7 @@ void model::lose_lock(int64_t n) {
 
 void model::lose_receiver() {
   told_.clear();
+  closings_ = 0;
   credit_ = 0;
   d_->receiver_lost();
   d_->repeat_settlements();
@@ -270,6 +272,7 @@ void model::grant_again() {
 }
 
 void model::answer_probes() {
+  for (; closings_ > 0; --closings_) d_->intake_closed();
   for (const dependency about : std::exchange(probes_, {}))
     d_->probed(about, about == dependency::llm ? !llm_down_ : !memory_down_, now_);
 }

@@ -94,6 +94,7 @@ class model final : public dispatch_port {
   int64_t last_ = 0;     // sequence number
   int64_t ending_ = -1;  // the delivery whose job just ended well
   size_t credit_ = 0;
+  int closings_ = 0;         // of the intake, not answered yet
   uint32_t room_again_ = 0;  // of the loader
   bool loader_there_ = true;
   bool llm_down_ = false;

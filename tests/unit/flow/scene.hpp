@@ -91,9 +91,19 @@ class scene final : public dispatch_port {
     const auto& j = running(session);
     d->entered(j.id, j.attempt, at);
   }
-  /// The broker confirms everything it was told.
+  /// The broker confirms everything it was told, and that its credit is drained.
   void confirm() {
     for (const auto& s : std::exchange(told, {})) d->settled(s.sequence_number);
+    for (; closings > 0; --closings) d->intake_closed();
+  }
+  /// As after a while in which events came and jobs ended: the process trusts itself with all its room.
+  void trust() {
+    for (int i = 0; i < 1'000; ++i) {
+      d->arrived_unreadable(-1 - i, {}, mw::fail(errc::invalid_event, "not JSON"));
+      d->settled(-1 - i);
+    }
+    settlements.clear();
+    told.clear();
   }
 
   // --- what was asked ---
@@ -126,7 +136,10 @@ class scene final : public dispatch_port {
     sessions_[j.id] = j.ids.session();
     running_[sessions_[j.id]] = j;
   }
-  void intake(bool open) override { intakes.push_back(open); }
+  void intake(bool open) override {
+    intakes.push_back(open);
+    if (!open) ++closings;
+  }
   void probe(dependency about) override { probes.push_back(about); }
   void free_bytes(uint64_t id) override { running_.erase(sessions_[id]); }
   void forget_job(uint64_t id) override { forgotten.push_back(id); }
@@ -137,6 +150,7 @@ class scene final : public dispatch_port {
   std::vector<settlement> told;         // not confirmed yet
   std::vector<job_spec> submitted;
   std::vector<bool> intakes;
+  int closings = 0;  // of the intake, not answered by the broker yet
   std::vector<dependency> probes;
   std::vector<uint64_t> forgotten;
   std::vector<mw::flow::note> notes;

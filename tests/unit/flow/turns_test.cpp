@@ -84,13 +84,19 @@ TEST_CASE("turns: a widened user does not run before another one's turn") {
   CHECK(q.next() == "a");
 }
 
-TEST_CASE("turns: no user takes more than a quarter of the job room") {
+TEST_CASE("turns: while others wait no user takes more than a quarter of the job room") {
   queue q{policy(8)};
   for (int i = 0; i < 50; ++i) q.wait("a", std::to_string(i));
   CHECK(q.next() == "a");
   CHECK(q.next() == "a");
-  CHECK(q.next() == "-");
+  q.wait("b", "1");
+  q.wait("c", "1");
   CHECK_FALSE(q.order.try_start("a"));
+  CHECK(q.next() == "b");
+  CHECK(q.next() == "c");
+  CHECK(q.next() == "a");
+  CHECK(q.order.try_start("a"));
+  CHECK(q.next() == "-");
   queue small{policy(1)};
   small.wait("a", "1");
   CHECK(small.next() == "a");
@@ -144,13 +150,30 @@ TEST_CASE("turns: a finish nobody started changes nothing") {
   CHECK_FALSE(q.order.try_start("a"));
 }
 
-TEST_CASE("turns: with a larger share a user who waited for room runs more at once") {
+TEST_CASE("turns: with a larger share a user is in turn again before one that is beyond his") {
   queue q{policy(4)};
   for (int i = 0; i < 8; ++i) q.wait("a", std::string{"a"}.append(std::to_string(i)));
   CHECK(q.next() == "a");
-  CHECK(q.next() == "-");
+  for (int i = 0; i < 8; ++i) q.wait("b", std::string{"b"}.append(std::to_string(i)));
+  CHECK(q.next() == "b");
+  CHECK(q.next() == "a");
   q.order.set_policy(policy(12));
+  CHECK(q.next() == "b");
   CHECK(q.next() == "a");
+}
+
+TEST_CASE("turns: what a user has waiting and running beyond his share of what is ready is told") {
+  auto few = policy(40);
+  few.user_ready = 3;
+  queue q{few};
+  for (int i = 0; i < 5; ++i) q.wait("a", std::to_string(i));
+  q.wait("b", "1");
+  CHECK(q.order.beyond_share() == 2);
   CHECK(q.next() == "a");
-  CHECK(q.next() == "-");
+  CHECK(q.order.beyond_share() == 2);
+  q.order.finished("a");
+  CHECK(q.order.beyond_share() == 1);
+  few.user_ready = 1;
+  q.order.set_policy(few);
+  CHECK(q.order.beyond_share() == 3);
 }

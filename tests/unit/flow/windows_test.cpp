@@ -187,7 +187,8 @@ TEST_CASE("windows: short of room, the ones open longest close first and are not
   const auto closed = w.close_oldest(2, start + 4s);
   REQUIRE(closed.size() == 2);
   CHECK(closed[0]->ids.session() == "a");
-  CHECK(closed[0]->flushed);
+  CHECK(closed[0]->closed == closed_by::room);
+  CHECK_FALSE(w.may_wait(*closed[0], start + 4s));
   CHECK(closed[1]->ids.session() == "b");
   CHECK(w.open() == 1);
   CHECK(w.close_oldest(9, start + 5s).size() == 1);
@@ -201,7 +202,7 @@ TEST_CASE("windows: flush by user, by conversation, and of everything") {
   w.add(event(3, "a", 0s, 0, "v"), start);
   w.add(event(4, "c", 0s, 0, "v"), start);
   CHECK(w.flush("u", "b", start).size() == 1);
-  CHECK(w.find("u", "b")->flushed);
+  CHECK(w.find("u", "b")->closed == closed_by::flush);
   CHECK(w.flush("u", "", start).size() == 1);
   CHECK(w.flush("nobody", "", start).empty());
   CHECK(w.flush("", "", start).size() == 2);
@@ -260,7 +261,7 @@ TEST_CASE("windows: what a person flushed is not opened again") {
   windows w{policy()};
   w.add(event(1), start);
   window taken = w.take(w.close_due(start + 60s).at(0));
-  taken.flushed = true;
+  taken.closed = closed_by::flush;
   CHECK(w.reopen(taken, 20s, start + 61s).closed);
 }
 
