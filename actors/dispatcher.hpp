@@ -38,6 +38,7 @@ class dispatcher_state : public flow::dispatch_port {
   void publish_gauges();
   void arm_tick();
   void note_job(flow::note n, const detail& d);
+  void note_refusals(flow::note n, const detail& d);
   void note_breaker(flow::note n, const detail& d);
 
   dispatcher_actor::pointer self_ = nullptr;

@@ -55,6 +55,9 @@ void dispatcher_state::note(flow::note n, const detail& d) {
                  "conversations are missing in a row or Redis's run id changed; deliveries are held");
       return;
     }
+    case flow::note::refused_for_everybody:
+    case flow::note::refusals_over:
+      return note_refusals(n, d);
     case flow::note::redelivery_count_rose: {
       services_->metrics.released_counted.Increment();
       auto line = observe::log(log_level::error, "released-delivery-was-counted");
@@ -91,6 +94,23 @@ void dispatcher_state::note_job(flow::note n, const detail& d) {
   auto line = observe::log(held ? log_level::warning : log_level::error, held ? "job-held" : "job-given-up");
   name_job(line, d);
   line.field("stage", to_string(r.at)).field("rule", d.rule).failed(r.error);
+}
+
+void dispatcher_state::note_refusals(flow::note n, const detail& d) {
+  const bool over = n == flow::note::refusals_over;
+  const auto part = name_of(d.about);
+  if (!over) services_->metrics.refused_for_everybody.Increment();
+  services_->status.set("refusals", over ? observe::state::ok : observe::state::down,
+                        over ? "conversations pass again" : to_string(d.result->error));
+  auto line = observe::log(over ? log_level::info : log_level::error,
+                           over ? "refusals-over" : "refused-for-everybody");
+  line.field("dependency", part);
+  if (over) return;
+  name_job(line, d);
+  line.field("stage", to_string(d.result->at))
+      .field("effect",
+             "one user after the other is refused and nobody passes: deliveries are held, not dead-lettered")
+      .failed(d.result->error);
 }
 
 void dispatcher_state::note_breaker(flow::note n, const detail& d) {

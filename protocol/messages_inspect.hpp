@@ -45,7 +45,7 @@ namespace flow {
 template <class I>
 typename I::result_type inspect(I& f, job_spec& x) {
   return f(caf::meta::type_name("mw.job_spec.v1"), x.id, x.attempt, x.sequence_number, x.delivery_count,
-           x.ids, x.completed_at_ms, x.may_postpone, x.calls_used, x.prefix);
+           x.ids, x.completed_at_ms, x.may_postpone, x.calls_used, x.prefix, x.mark_refused);
 }
 
 template <class I>

@@ -37,7 +37,10 @@ struct situation {
   flow::duration missing_limit{};
   bool record_covers_event = false;
   bool redis_emptied = false;  ///< run id changed, or several conversations in a row are gone
-  uint32_t crashes = 0;        ///< of actors in this delivery's handler, this one included
+  uint32_t tried = 1;          ///< failures of this delivery for the same cause in a row, this one included
+  uint32_t refused_users =
+      0;                 ///< distinct users this stage refused since it passed anybody, this one included
+  uint32_t crashes = 0;  ///< of actors in this delivery's handler, this one included
   bool last_delivery = false;  ///< given back with a count, the broker itself would dead-letter it
   // --- only asked by llm_analyzer ---
   bool repaired = false;
@@ -59,6 +62,11 @@ struct verdict_rule {
   action what;
   std::string_view reason;
 };
+
+/// Whether a stage refuses this conversation for what it holds. So many users in a row, and it is not about
+/// them.
+bool is_refusal(const situation& s);
+inline constexpr uint32_t refusals_of_all = 5;
 
 std::span<const verdict_rule> verdict_table();
 verdict decide(const situation& s);

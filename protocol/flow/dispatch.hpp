@@ -45,7 +45,9 @@ enum class note : uint8_t {
   breaker_opened,
   breaker_closed,
   redis_emptied,
-  redelivery_count_rose
+  redelivery_count_rose,
+  refused_for_everybody,
+  refusals_over
 };
 
 /// Carries out what the policy decides. Called from within dispatch's own functions; must not call back into
@@ -210,6 +212,7 @@ class dispatch {
   void reopen(const window& w, int64_t postpone_ms, time_point now);
   void failed(job& j, const job_result& r, time_point now);
   void count_missing(job& j, errc code, time_point now);
+  void count_refusal(const job& j, situation& s, const job_result& r);
   void count_failure(job& j, const job_result& r, time_point now);
   void carry_out(job& j, const situation& s, const job_result& r, time_point now);
   duration delay_of(const job& j, const situation& s, const verdict& v);
@@ -254,6 +257,8 @@ class dispatch {
   std::deque<turn> suspects_;
   uint64_t suspect_running_ = 0;        // job
   std::array<time_point, 4> passed_{};  // by stage: the latest submission of a job that passed it
+  /// By stage: users it refused since it passed anybody; bounded.
+  std::array<std::set<std::string, std::less<>>, 4> refused_users_;
   stage memory_trouble_at_ = stage::load;
   time_point deadlines_checked_{};
   time_point overdue_checked_{};

@@ -142,6 +142,16 @@ void dispatch::count_missing(job& j, errc code, time_point now) {
     missing_sessions_.emplace(j.spec.ids.session());
 }
 
+// The same refusal for one user after the other, and nobody passes: it is not about them.
+void dispatch::count_refusal(const job& j, situation& s, const job_result& r) {
+  if (!is_refusal(s)) return;
+  auto& users = refused_users_[static_cast<size_t>(r.at)];
+  if (users.size() < refusals_of_all && users.emplace(j.spec.ids.user()).second &&
+      users.size() == refusals_of_all)
+    port_.note(note::refused_for_everybody, {&j.spec, &r, {}, {}, dependency_of(r.at), {}});
+  s.refused_users = static_cast<uint32_t>(users.size());
+}
+
 // A failure counts towards dead-lettering only where others passed the stage since this job failed last: what
 // an outage does to a job, however often, is never held against it.
 void dispatch::count_failure(job& j, const job_result& r, time_point now) {
@@ -171,6 +181,8 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
   s.missing_for = is_missing(r.error.code) ? now - j.missing_since : duration::zero();
   s.missing_limit = options_.missing_limit;
   s.record_covers_event = r.record_covers_event;
+  s.tried = j.failures;
+  count_refusal(j, s, r);
   s.redis_emptied = r.stored_empty_guard || missing_sessions_.size() >= 5;
   const auto crashes = crashes_.find(j.spec.sequence_number);
   s.crashes = crashes == crashes_.end() ? 0 : crashes->second;
@@ -189,7 +201,7 @@ void dispatch::carry_out(job& j, const situation& s, const job_result& r, time_p
   if (v.what == action::hold && draining_) v = {action::release, "shutdown", v.rule};
   if (!settles(v.what)) {
     port_.note(note::job_held, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});
-    hold(j, delay_of(j, s, v), now, is_its_own(r.error.code));
+    hold(j, delay_of(j, s, v), now, is_its_own(r.error.code) && s.refused_users < refusals_of_all);
     return;
   }
   port_.note(note::job_ended, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});

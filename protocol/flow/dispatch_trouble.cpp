@@ -32,6 +32,10 @@ void dispatch::passed(stage at, const job& j, time_point now) {
   // Counted from its submission: when it left the stage is not known, and may be long ago.
   auto& latest = passed_[static_cast<size_t>(at)];
   latest = std::max(latest, j.submitted);
+  auto& refused = refused_users_[static_cast<size_t>(at)];
+  if (refused.size() >= refusals_of_all)
+    port_.note(note::refusals_over, {&j.spec, nullptr, {}, {}, dependency_of(at), {}});
+  refused.clear();
   const auto well = [&](dependency d) {
     // What was on its way before the breaker opened says nothing about now.
     if (!breaker_of(d).is_open() || j.submitted > breaker_of(d).opened_at()) dependency_well(d, now);

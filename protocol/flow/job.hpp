@@ -29,6 +29,7 @@ struct job_spec {
   bool may_postpone = false;    ///< the window may still be re-opened when the conversation is not quiet
   uint32_t calls_used = 0;      ///< LLM calls this delivery has cost so far (bisecting is bounded by it)
   uint32_t prefix = 0;          ///< analyse at most so many fresh messages; 0: all
+  bool mark_refused = false;  ///< the store refused its commit before, and others' it takes: mark the record
 };
 
 enum class job_end : uint8_t {

@@ -1,5 +1,6 @@
 #include "protocol/verdict.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace mw {
@@ -22,6 +23,16 @@ bool past_hold(const situation& s) {
 bool past_missing(const situation& s) {
   return s.missing_for >= s.missing_limit;
 }
+/// As long as an outage may look like a refusal, nothing is dead-lettered for it.
+bool old_enough(const situation& s) {
+  return s.held_for >= std::min<flow::duration>(std::chrono::minutes{1}, s.hold_limit);
+}
+bool memory_refuses(const situation& s) {
+  return s.at == stage::commit && (is(s, errc::rejected) || is(s, errc::too_large));
+}
+bool refused_to_all(const situation& s) {
+  return s.refused_users >= refusals_of_all && is_refusal(s);
+}
 bool fatal_or_transient(const situation& s) {
   return of_class(s, error_class::transient) || of_class(s, error_class::fatal);
 }
@@ -34,6 +45,13 @@ bool may_call_again(const situation& s) {
 }
 
 constexpr std::array rules{
+    // --- a refusal that meets everybody is no fault of theirs ---
+    verdict_rule{"refused for one user after the other, nobody passes",
+                 [](const situation& s) { return refused_to_all(s) && !past_hold(s); }, action::hold,
+                 "refused-for-everybody"},
+    verdict_rule{"refused for one user after the other, past the hold limit",
+                 [](const situation& s) { return refused_to_all(s); }, action::release,
+                 "refused-for-everybody"},
     // --- what the event or the conversation is ---
     verdict_rule{"event unreadable", [](const situation& s) { return is(s, errc::invalid_event); },
                  action::dead_letter, "invalid-event"},
@@ -107,7 +125,7 @@ constexpr std::array rules{
     verdict_rule{"somebody writes first again and again, while others pass",
                  [](const situation& s) {
                    return lost_race(s) && s.healthy_for_others && s.failures >= 2 * s.max_failures &&
-                          s.held_for >= std::chrono::minutes{1};
+                          old_enough(s);
                  },
                  action::dead_letter, "dependency-rejects-this"},
     verdict_rule{"somebody writes first, past the hold limit",
@@ -115,18 +133,19 @@ constexpr std::array rules{
                  "conflict"},
     verdict_rule{"somebody wrote first", [](const situation& s) { return lost_race(s); }, action::retry_now,
                  "conflict"},
-    verdict_rule{"memory store refuses the document",
-                 [](const situation& s) {
-                   return s.at == stage::commit && (is(s, errc::rejected) || is(s, errc::too_large));
-                 },
-                 action::dead_letter, "memory-rejected"},
+    verdict_rule{"memory store refuses the document, first time",
+                 [](const situation& s) { return memory_refuses(s) && s.tried < 2; }, action::hold,
+                 "memory-rejected"},
+    verdict_rule{"memory store refuses the document", memory_refuses, action::dead_letter, "memory-rejected"},
     // --- dependencies ---
     verdict_rule{"throttled", [](const situation& s) { return is(s, errc::throttled) && !past_hold(s); },
                  action::hold, "throttled"},
     verdict_rule{"throttled past the hold limit", [](const situation& s) { return is(s, errc::throttled); },
                  action::release, "throttled"},
     verdict_rule{"refused again and again while others pass",
-                 [](const situation& s) { return s.healthy_for_others && s.failures >= s.max_failures; },
+                 [](const situation& s) {
+                   return s.healthy_for_others && s.failures >= s.max_failures && old_enough(s);
+                 },
                  action::dead_letter, "dependency-rejects-this"},
     verdict_rule{"dependency down", [](const situation& s) { return fatal_or_transient(s) && !past_hold(s); },
                  action::hold, "dependency-down"},
@@ -165,6 +184,11 @@ std::string_view to_string(action a) {
       return "defaults";
   }
   return "unknown";
+}
+
+bool is_refusal(const situation& s) {
+  return memory_refuses(s) || is(s, errc::conversation_malformed) ||
+         (is(s, errc::message_missing) && past_missing(s));
 }
 
 std::span<const verdict_rule> verdict_table() {

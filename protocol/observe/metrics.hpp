@@ -109,6 +109,9 @@ struct metrics : private metric_registry {
               "Events whose message was not in the conversation, which had moved on.");
   Counter& conversations_missing =
       counter("memory_worker_conversations_missing_total", "Reads that found no conversation.");
+  Counter& refused_for_everybody = counter(
+      "memory_worker_refused_for_everybody_total",
+      "Times that one user after the other was refused and nobody passed: held instead of dead-lettered.");
   labelled<Counter> failures =
       counters("memory_worker_job_failures_total", "Job failures, by code.", "code", {});
 

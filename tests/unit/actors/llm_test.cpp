@@ -159,14 +159,18 @@ TEST_CASE("a crash of the analyzer does not give the day's budget anew") {
   CHECK(w.bus.settled == texts{"1 complete", "2 complete"});
 }
 
-TEST_CASE("what the memory store refuses is marked in the record and dead-lettered, and not paid for again") {
+TEST_CASE(
+    "what the memory store refuses again is marked in the record and dead-lettered, and not paid for again") {
   world w;
-  w.store.refuse_writes = {fail(dependency::memory, errc::rejected, "no such field")};
+  const auto refusal = fail(dependency::memory, errc::rejected, "no such field");
+  w.store.refuse_writes = {refusal, refusal};
   w.say(1, "ann", "s1");
   w.run();
+  CHECK(w.bus.settled.empty());
+  w.advance(seconds{2});
   CHECK(w.bus.settled == texts{"1 dead-letter memory-rejected"});
-  REQUIRE(w.store.writes.size() == 2);
-  CHECK(w.store.writes[1].keep_summary);
+  REQUIRE(w.store.writes.size() == 3);
+  CHECK(w.store.writes[2].keep_summary);
   CHECK(w.store.records.at("s1").through->id == "m2");
   w.deliver(2, "ann", "s1");
   w.run();

@@ -209,10 +209,33 @@ TEST_CASE("verdict: somebody writes first, past the hold limit") {
   check(s, {"somebody writes first, past the hold limit", action::release, "conflict"});
 }
 
-TEST_CASE("verdict: memory store refuses the document") {
+TEST_CASE("verdict: memory store refuses the document, first time") {
   for (const errc code : {errc::rejected, errc::too_large})
     check(of(stage::commit, code),
-          {"memory store refuses the document", action::dead_letter, "memory-rejected"});
+          {"memory store refuses the document, first time", action::hold, "memory-rejected"});
+}
+
+TEST_CASE("verdict: memory store refuses the document") {
+  for (const errc code : {errc::rejected, errc::too_large}) {
+    auto s = of(stage::commit, code);
+    s.tried = 2;
+    check(s, {"memory store refuses the document", action::dead_letter, "memory-rejected"});
+  }
+}
+
+TEST_CASE("verdict: refused for one user after the other, nobody passes") {
+  for (auto s : {of(stage::commit, errc::rejected), of(stage::commit, errc::too_large),
+                 of(stage::load, errc::conversation_malformed), of(stage::load, errc::message_missing)}) {
+    s.tried = 9;
+    s.missing_for = 1min;
+    s.refused_users = 5;
+    check(s, {"refused for one user after the other, nobody passes", action::hold, "refused-for-everybody"});
+    s.held_for = 10min;
+    check(s, {"refused for one user after the other, past the hold limit", action::release,
+              "refused-for-everybody"});
+    s.refused_users = 4;
+    CHECK(mw::decide(s).what == action::dead_letter);
+  }
 }
 
 TEST_CASE("verdict: throttled is held, never counted") {
@@ -235,7 +258,13 @@ TEST_CASE("verdict: refused again and again while others pass") {
     auto s = of(stage::analyse, code);
     s.healthy_for_others = true;
     s.failures = 5;
+    s.held_for = 59s;
+    CHECK(mw::decide(s).what == action::hold);
+    s.held_for = 60s;
     check(s, {"refused again and again while others pass", action::dead_letter, "dependency-rejects-this"});
+    s.hold_limit = 10s;
+    s.held_for = 10s;
+    CHECK(mw::decide(s).what == action::dead_letter);
   }
 }
 
@@ -284,7 +313,7 @@ template <class F>
 void for_each_situation(F&& visit) {
   for (int code = 0; code <= static_cast<int>(errc::internal); ++code)
     for (const stage at : {stage::intake, stage::load, stage::analyse, stage::commit})
-      for (uint32_t bits = 0; bits < 1U << 11; ++bits) {
+      for (uint32_t bits = 0; bits < 1U << 13; ++bits) {
         const auto bit = [&](uint32_t n) { return (bits >> n & 1U) != 0; };
         auto s = of(at, static_cast<errc>(code));
         s.failures = bit(0) ? 10 : 1;
@@ -298,6 +327,8 @@ void for_each_situation(F&& visit) {
         s.repaired = s.enlarged = bit(8);
         s.fresh_messages = bit(9) ? 9 : 1;
         s.calls_used = bit(10) ? 8 : 0;
+        s.tried = bit(11) ? 2 : 1;
+        s.refused_users = bit(12) ? 5 : 1;
         visit(s);
       }
 }
