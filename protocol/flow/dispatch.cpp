@@ -75,7 +75,7 @@ void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
   const auto added = windows_.add(a, now);
   if (windows_.size() > before) port_.note(note::window_opened, {});
   if (added.covered >= 0) settle({added.covered, action::complete, "covered", {}});
-  if (added.closed) became_ready(added.in);
+  place_window(added);
   if (ledger_.size() * 10 > options_.window_room * 9)
     for (const window* w : windows_.close_oldest(1, now)) became_ready(w);
   pump(now);
@@ -109,12 +109,7 @@ bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
   const window* w = windows_.find(a.ids.user(), a.ids.session());
   if (w == nullptr || w->sequence_number != a.sequence_number) return true;
   const auto added = windows_.add(a, now);
-  if (added.closed) {
-    became_ready(added.in);
-  } else if (added.in->in == window::queue::turn && near_last_delivery(a.delivery_count)) {
-    unqueue_window(added.in);
-    queue_window(added.in);
-  }
+  place_window(added);
   pump(now);
   return true;
 }
@@ -215,6 +210,14 @@ bool dispatch::near_last_delivery(uint32_t delivery_count) const {
 void dispatch::became_ready(const window* w) {
   port_.note(note::window_closed, {});
   queue_window(w);
+}
+
+// What is near its last delivery by now runs alone, wherever it was queued before.
+void dispatch::place_window(const windows::added& added) {
+  if (added.closed) return became_ready(added.in);
+  if (added.in->in != window::queue::turn || !near_last_delivery(added.in->delivery_count)) return;
+  unqueue_window(added.in);
+  queue_window(added.in);
 }
 
 void dispatch::queue_window(const window* w) {

@@ -189,6 +189,7 @@ class dispatch {
   bool came_again(const arrival& a, const lock& l, time_point now);
   bool join_job(const arrival& a);
   void came_back_released(const arrival& a);
+  void place_window(const windows::added& added);
   void became_ready(const window* w);
   void queue_window(const window* w);
   void unqueue_window(const window* w);

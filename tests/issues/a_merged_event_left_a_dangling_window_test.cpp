@@ -17,6 +17,38 @@ dispatch_options few_deliveries() {
 
 }  // namespace
 
+TEST_CASE("a window that merges a fresh event and is delivered again near its last time is worked on once") {
+  scene t{few_deliveries()};
+  t.deliver(1, "busy", "a", 2);
+  REQUIRE(t.is_running("busy"));
+  t.deliver(2, "waits", "b", 2);
+  t.deliver(3, "waits", "b");
+  t.deliver(3, "waits", "b", 2);
+  t.commit("busy");
+  t.commit("waits");
+  t.pass(1min);
+  t.confirm();
+  CHECK(t.d->idle());
+  CHECK(t.submitted.size() == 2);
+}
+
+TEST_CASE("a window whose newest event is near its last delivery runs alone") {
+  auto o = few_deliveries();
+  o.windows.quiet = 0s;
+  o.turns.max_jobs = 2;
+  scene t{o};
+  t.deliver(1, "one", "a");
+  t.deliver(2, "two", "b");
+  t.deliver(3, "waits", "c");
+  t.deliver(4, "waits", "c", 2);
+  t.deliver(5, "alone", "d", 2);
+  t.commit("one");
+  t.commit("two");
+  CHECK(t.running_sessions().size() == 1);
+  t.commit(t.running_sessions().front());
+  CHECK(t.running_sessions().size() == 1);
+}
+
 TEST_CASE(
     "a window near its last delivery that merges a fresh event is given back at a stop, and used no more") {
   scene t{few_deliveries()};
