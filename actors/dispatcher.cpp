@@ -44,6 +44,7 @@ void dispatcher_state::init(dispatcher_actor::pointer self, std::shared_ptr<serv
   auto options = options_of(*settings_);
   options.first_job = (static_cast<uint64_t>(self_->id()) << 32) + 1;
   core_ = std::make_unique<flow::dispatch>(options, *this, services_->seed);
+  core_->receiver_lost();  // until the routes name one
   services_->bytes.give_back_all();
   services_->calls.forget_all();
   if (services_->traces != nullptr) services_->traces->ledger_restarted();
@@ -118,6 +119,7 @@ void dispatcher_state::take_routes(const routes& r) {
   if (receiver_changed) {
     link_is_up_ = false;
     core_->receiver_lost();
+    if (routes_.receiver) core_->receiver_came();
   }
 }
 

@@ -1,5 +1,7 @@
 #include "actors/receiver.hpp"
 
+#include <algorithm>
+
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/lock_words.hpp"
@@ -104,7 +106,7 @@ receiver_actor::behavior_type receiver_state::behavior() {
       [this](const settle& s) { guarded(self_, 0, [&] { settle_all(s); }); },
       [this](const intake& i) {
         guarded(self_, 0, [&] {
-          if (!i.open) return drain_link();
+          if (!i.open) return drain_link(true);
           if (i.credit > 0) link_->add_credit(i.credit);
         });
       },
@@ -123,13 +125,24 @@ void receiver_state::take_routes(const routes& r) {
   const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
   for (const auto& [sequence, d] : unsettled_)
     if (!told_.contains(sequence)) self_->send(dispatcher, d);
+  if (drains_.empty()) {
+    tell_closed();
+  } else {
+    drains_.back() = true;
+  }
   if (ready_) self_->send(dispatcher, link_up{});
+}
+
+void receiver_state::tell_closed() {
+  if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
+    self_->send(dispatcher, intake_closed{});
 }
 
 // A dispatcher's successor grants from zero, and knows nothing of what an earlier connection received: those
 // locks are left to lapse, so that the deliveries come again.
 void receiver_state::forget_grants() {
-  if (ready_) drain_link();
+  std::fill(drains_.begin(), drains_.end(), false);
+  if (ready_) drain_link(false);
   for (const int64_t sequence : adopted_)
     if (!told_.contains(sequence)) link_->give_up(sequence);
   adopted_.clear();
@@ -168,7 +181,6 @@ void receiver_state::take_link(const link_event& e) {
       if (dispatcher) self_->send(dispatcher, lock_lost{e.sequence_number});
       return;
     case link_event::what::drained:
-      if (dispatcher) self_->send(dispatcher, intake_closed{});
       return take_drained();
     case link_event::what::closed:
       services_->status.set("bus", observe::state::down, to_string(e.error));
@@ -219,7 +231,7 @@ void receiver_state::settle_all(const settle& s) {
   for (const auto& one : s.settlements) {
     if (!told_.insert_or_assign(one.sequence_number, one).second) continue;  // its answer is on the way
     const auto outcome = outcome_of(one);
-    if (outcome.kind == amqp::outcome_kind::release && drains_ > 0) {
+    if (outcome.kind == amqp::outcome_kind::release && !drains_.empty()) {
       released_.push_back(one.sequence_number);
     } else {
       link_->settle(one.sequence_number, outcome);
@@ -228,13 +240,16 @@ void receiver_state::settle_all(const settle& s) {
 }
 
 // While credit is left the broker would hand what is given back straight to us again.
-void receiver_state::drain_link() {
-  ++drains_;
+void receiver_state::drain_link(bool asked) {
+  drains_.push_back(asked);
   link_->drain();
 }
 
 void receiver_state::take_drained() {
-  if (--drains_ > 0) return;
+  const bool asked = drains_.front();
+  drains_.pop_front();
+  if (asked) tell_closed();
+  if (!drains_.empty()) return;
   for (const int64_t sequence : std::exchange(released_, {}))
     if (const auto told = told_.find(sequence); told != told_.end())
       link_->settle(sequence, outcome_of(told->second));

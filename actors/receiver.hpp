@@ -3,8 +3,11 @@
 // link again (inside amqp::receiver_link), and reconnects: when the connection ends, this actor ends with
 // connection_lost, throttled, or why the bus refuses us, and the supervisor's back-off is the reconnect
 // policy. Owns the set of unsettled deliveries and replays it to a restarted dispatcher.
+// Every dispatcher hears intake_closed once by itself: from then on nothing comes on its predecessor's
+// credit.
 #pragma once
 
+#include <deque>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -29,7 +32,8 @@ class receiver_state {
   void settle_by_token(int64_t sequence_number);
   void take_away(const link_event& e);
   void settle_all(const settle& s);
-  void drain_link();
+  void drain_link(bool asked);
+  void tell_closed();
   void take_drained();
   void adopt_all(const adopt& a);
   void count_link();
@@ -39,7 +43,7 @@ class receiver_state {
   std::unique_ptr<bus_port> link_;
   routes routes_;
   bool ready_ = false;
-  int drains_ = 0;                 ///< of the link, not answered yet
+  std::deque<bool> drains_;        ///< of the link, not answered yet; whether the dispatcher waits for it
   std::vector<int64_t> released_;  ///< to be given back once the link has no credit
   uint64_t renewals_counted_ = 0;
   std::unordered_map<int64_t, delivery> unsettled_;

@@ -33,7 +33,10 @@ void receiver_link::impl::on_delivery(pn_delivery_t* d) {
   pn_link_advance(receiver_);
   pn_delivery_settle(d);  // to Proton it came settled: nothing goes out
   const auto delivery_id = connection_->next_delivery_id();
-  if (aborted) return flow(1);
+  if (aborted) {
+    flow(1);
+    return check_drained();
+  }
   if (!delivery_id)
     return connection_->end(
         fail(dependency::bus, errc::internal, "a delivery without an id from the frame tap"));
@@ -224,7 +227,7 @@ void receiver_link::impl::settle_rest_by_token() {
 
 void receiver_link::impl::flow(uint32_t credit) {
   if (credit == 0) return;
-  if (stage_ != stage::ready) {
+  if (stage_ != stage::ready || drain_deadline_) {
     credit_waiting_ += credit;
     return;
   }

@@ -57,10 +57,7 @@ void receiver_link::impl::run(start_command) {
 }
 
 void receiver_link::impl::run(credit_command c) {
-  if (stage_ == stage::ready && !drain_deadline_)
-    flow(c.n);
-  else
-    credit_waiting_ += c.n;
+  flow(c.n);
 }
 
 void receiver_link::impl::run(drain_command) {

@@ -124,6 +124,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void on_link_ended(pn_link_t* link);
   void lose_receiver();
   void interrupted(failure f, reaction r);
+  void settle_rest();
   void repair();
   void end_after_settling(failure f);
   void check_ending();

@@ -50,7 +50,10 @@ void receiver_link::impl::lose_receiver() {
 }
 
 void receiver_link::impl::interrupted(failure f, reaction r) {
-  if (stage_ == stage::away) return;  // another link of the same trouble
+  if (stage_ == stage::away) {  // another link of the same trouble
+    if (!receiver_) settle_rest();
+    return;
+  }
   const time now = io::clock::now();
   if (stage_ == stage::ready && now - ready_since_ >= stable) repairs_ = 0;
   const bool unauthorised = f.code == errc::unauthorized;
@@ -64,11 +67,16 @@ void receiver_link::impl::interrupted(failure f, reaction r) {
   const auto pause = pause_before_attach(how, repairs_++, jitter, options_.reattach);
   stage_ = stage::away;
   phase_deadline_.reset();
-  if (!receiver_ && drain_deadline_) finish_drain();
   if (!pause) return end_after_settling(std::move(f));
   repair_at_ = now + *pause;
-  if (!receiver_) settle_rest_by_token();
+  if (!receiver_) settle_rest();
   tell(listener_.away, std::move(f), *pause);
+}
+
+// Without its link nothing more can come on the credit, and nobody answers dispositions.
+void receiver_link::impl::settle_rest() {
+  if (!receiver_ && drain_deadline_) finish_drain();
+  settle_rest_by_token();
 }
 
 void receiver_link::impl::repair() {
@@ -84,7 +92,7 @@ void receiver_link::impl::end_after_settling(failure f) {
   stage_ = stage::ending;
   phase_deadline_ =
       io::clock::now() + std::min<io::clock::duration>(options_.operation_timeout, longest_linger);
-  settle_rest_by_token();
+  settle_rest();
   check_ending();
 }
 

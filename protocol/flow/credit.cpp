@@ -48,6 +48,7 @@ void intake_credit::job_ended() {
 }
 
 void intake_credit::close() {
+  if (away_) return;
   closing_ += std::exchange(outstanding_, 0);
   ++closings_;
 }
@@ -58,6 +59,12 @@ void intake_credit::closed() {
 
 void intake_credit::lost() {
   outstanding_ = closing_ = closings_ = 0;
+  away_ = true;
+}
+
+void intake_credit::came() {
+  away_ = false;
+  closings_ = 1;
 }
 
 }  // namespace mw::flow

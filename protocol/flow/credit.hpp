@@ -32,15 +32,19 @@ class intake_credit {
   /// Intake closes: what is granted may still come until closed().
   void close();
   void closed();
-  /// The link is gone with all its credit.
+  /// The link is gone with all its credit: nobody is there to close anything.
   void lost();
-  /// Something may still come on credit that was granted before a close().
+  /// There is a receiver (again). It answers once by itself, with closed(): nothing comes any more on credit
+  /// that was granted before us.
+  void came();
+  /// Something may still come on credit that was granted before a close(), or before us.
   bool is_closing() const { return closings_ > 0; }
 
  private:
   uint32_t outstanding_ = 0;
   uint32_t closing_ = 0;   ///< granted before a close() that has not taken effect yet
   uint32_t closings_ = 0;  ///< of these, how many
+  bool away_ = false;
   size_t trust_ = 2;
   size_t parked_ = 0;
 };

@@ -112,6 +112,8 @@ class dispatch {
   /// Link credit to grant now; 0 where it is not worth a frame. Counts as granted.
   uint32_t take_grant();
   void receiver_lost() { credit_.lost(); }
+  /// A receiver is there; it says intake_closed() once by itself.
+  void receiver_came() { credit_.came(); }
   /// An intake(false) has taken effect: nothing more comes on the credit granted before it.
   void intake_closed() { credit_.closed(); }
 

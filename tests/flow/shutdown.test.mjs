@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { conversation } from './chats.mjs';
 import { OtlpReceiver } from './receivers.mjs';
-import { until, withStack } from './stack.mjs';
+import { until, withStack as withStackNearBy } from './stack.mjs';
 
-const COUNT = 60;
+/** More than run at once, and no more than are ready at once (four rounds of ten jobs and 16). */
+const COUNT = 50;
+/** The bus is some milliseconds away, as it is in real life: credit is out when the signal comes. */
+const withStack = (options, body) => withStackNearBy({ ...options, bus: { delayMs: 10, ...options.bus } }, body);
 const manyConversations = () => Array.from({ length: COUNT }, (_, n) => conversation(n));
 
 /** Publishes and waits until LLM calls are running and deliveries are waiting behind them. */

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { BOUND_MS, Hopeless, Program, until } from './program.mjs';
 import { Redis } from './redis.mjs';
+import { Relay } from './relay.mjs';
 import { event, lastMessageId, stored } from './chats.mjs';
 
 export { until } from './program.mjs';
@@ -67,7 +68,7 @@ async function expectJson(url, method, body) {
 
 /**
  * Runs `body` against a fresh set of processes.
- * @param options {bus, llm, worker: more arguments, env: more environment of the worker (or a function of the stack that
+ * @param options {bus: {lock, args, delayMs: each way between worker and bus}, llm, worker: more arguments, env: more environment of the worker (or a function of the stack that
  *   gives it), inFile: options that are not given on the worker's command line, api: other arguments of the Memory API, apiEnv: its environment, start: which are started
  *   (default all), onEnd: 'drain' (default: the worker must end with 0 at SIGTERM) or 'kill'}
  */
@@ -129,12 +130,16 @@ export class Stack {
   }
 
   async start_bus() {
-    const { lock = LOCK_DURATION, args = [] } = this.options.bus ?? {};
+    const { lock = LOCK_DURATION, args = [], delayMs } = this.options.bus ?? {};
     this.bus.spawn([path.join(bin, 'memory-devstack'), 'bus', '--port', '0', '--admin-port', '0',
       '--lock-duration', lock, ...args]);
     const ports = await this.bus.listening();
     this.busPort = ports.listening;
     this.busAdmin = `http://127.0.0.1:${ports.admin}`;
+    if (delayMs === undefined) return;
+    await this.busRelay?.close();
+    this.busRelay = await new Relay(ports.listening, { delayMs }).listen();
+    this.busPort = this.busRelay.port;
   }
 
   async start_llm() {
@@ -370,6 +375,7 @@ export class Stack {
       await worker.stop();
       if (wasAlive && !failed) assert.equal(worker.result.code, 0, worker.lastWords());
     });
+    await attempt(() => this.busRelay?.close());
     for (const name of ['api', 'llm', 'bus', 'redis']) await attempt(() => this.programs[name].stop());
     this.data?.close();
     rmSync(this.dir, { recursive: true, force: true });
