@@ -11,9 +11,10 @@ bool is_missing(errc code) {
 }
 
 /// Trouble of this job alone: however many of them wait, others may be worked on.
-bool is_its_own(errc code) {
-  const auto kind = classify(code);
-  return kind == error_class::rejected || kind == error_class::poison;
+bool is_its_own(const situation& s) {
+  const auto kind = classify(s.error.code);
+  return (kind == error_class::rejected || kind == error_class::poison) && !s.redis_emptied &&
+         s.refused_users < refusals_of_all;
 }
 
 bool settles(action what) {
@@ -201,7 +202,7 @@ void dispatch::carry_out(job& j, const situation& s, const job_result& r, time_p
   if (v.what == action::hold && draining_) v = {action::release, "shutdown", v.rule};
   if (!settles(v.what)) {
     port_.note(note::job_held, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});
-    hold(j, delay_of(j, s, v), now, is_its_own(r.error.code) && s.refused_users < refusals_of_all);
+    hold(j, delay_of(j, s, v), now, is_its_own(s));
     return;
   }
   port_.note(note::job_ended, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});

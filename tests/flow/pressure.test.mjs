@@ -14,7 +14,9 @@ const BYTES = 64 * MEGABYTE;
 const RESIDENT_LIMIT = 400 * MEGABYTE;
 const RECOVERY_BOUND_MS = 120_000;
 const SANITIZED = readFileSync(`${process.env.MW_BIN}/memory-worker`).includes('__asan_init');
+// Long windows: they fill the room; as it runs short the oldest, the large conversations, close.
 const OPTIONS = ['--dispatcher.bytes-in-flight=64MiB', `--receiver.window-room=${WINDOW_ROOM}`,
+  '--dispatcher.quiet=10min', '--dispatcher.max-age=20min',
   '--dispatcher.max-jobs=64', '--llm_analyzer.request-timeout=10min', '--receiver.lock-duration=60s'];
 
 const FILLER = 'and we talked about it for quite a while '.repeat(400);
@@ -44,7 +46,7 @@ test('with a stalled LLM and 100,000 events waiting the budgets hold, and the wo
     await stack.send(large.map((chat) => event(chat)));
     for (let sent = LARGE; sent < EVENTS; sent += 1000) {
       await stack.send(Array.from({ length: Math.min(1000, EVENTS - sent) }, (_, i) =>
-        event(conversation(sent + i, { user: `user-${(sent + i) % 5000}` }))));
+        event(conversation(sent + i, { user: `user-${(sent + i) % 5000}`, at: Date.now() }))));
       if (sent % 10_000 === LARGE) await look();
     }
     await until('the worker holds as much as it may', async () => (await look()).unsettled >= WINDOW_ROOM * 0.9);
