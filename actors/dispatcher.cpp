@@ -26,7 +26,7 @@ flow::dispatch_options options_of(const config::settings& s) {
 }
 
 flow::lock lock_of(const delivery& d) {
-  return {token_of(d.token_high, d.token_low), flow::time_point{std::chrono::nanoseconds{d.locked_until_ns}}};
+  return {token_of(d.token_high, d.token_low)};
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ void dispatcher_state::take_routes(const routes& r) {
   const bool receiver_changed = r.receiver != routes_.receiver;
   routes_ = r;
   if (receiver_changed) {
-    link_is_up_ = false;
+    if (std::exchange(link_is_up_, false)) link_lost_at_ = now();
     core_->receiver_lost();
     if (routes_.receiver) core_->receiver_came();
   }
@@ -127,13 +127,15 @@ void dispatcher_state::after_link_up() {
   link_is_up_ = true;
   const auto receiver = handle_of<receiver_actor>(routes_.receiver);
   if (!receiver) return;
+  // The configured duration, and as much beyond as the link believes a broker that says otherwise.
+  const auto latest_end = link_lost_at_ + settings_->receiver.lock_duration * 3 / 2;
   adopt a;
   for (const auto& [sequence, l] : core_->unsettled()) {
     a.sequence_numbers.push_back(sequence);
     const auto [high, low] = words_of(l.token);
     a.token_high.push_back(high);
     a.token_low.push_back(low);
-    a.locked_until_ns.push_back(l.until.time_since_epoch().count());
+    a.latest_end_ns.push_back(latest_end.time_since_epoch().count());
   }
   if (!a.sequence_numbers.empty()) self_->send(receiver, std::move(a));
   core_->repeat_settlements();

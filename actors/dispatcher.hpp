@@ -47,6 +47,7 @@ class dispatcher_state : public flow::dispatch_port {
   std::unique_ptr<flow::dispatch> core_;
   routes routes_;
   bool link_is_up_ = false;
+  flow::time_point link_lost_at_{};
   std::vector<flow::settlement> to_settle_;
   std::vector<uint64_t> freed_bytes_;
   flow::time_point armed_for_{};

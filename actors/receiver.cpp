@@ -203,7 +203,6 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
   d.sequence_number = in.sequence_number;
   d.delivery_count = in.delivery_count;
   std::tie(d.token_high, d.token_low) = words_of(in.token);
-  d.locked_until_ns = in.locked_until.time_since_epoch().count();
   auto event = in.body_readable
                    ? chat::parse_event(in.body)
                    : result<chat::completed_event>{
@@ -297,8 +296,7 @@ bool receiver_state::try_again(const link_event& e) {
 void receiver_state::settle_by_token(int64_t sequence_number) {
   const auto held = unsettled_.find(sequence_number);
   if (held != unsettled_.end())
-    link_->adopt({{sequence_number, token_of(held->second.token_high, held->second.token_low),
-                   flow::time_point{std::chrono::nanoseconds{held->second.locked_until_ns}}}});
+    link_->adopt({{sequence_number, token_of(held->second.token_high, held->second.token_low)}});
   link_->settle(sequence_number, outcome_of(told_.at(sequence_number)));
 }
 
@@ -309,7 +307,7 @@ void receiver_state::adopt_all(const adopt& a) {
     if (unsettled_.contains(a.sequence_numbers[i])) continue;
     adopted_.insert(a.sequence_numbers[i]);
     locks.push_back({a.sequence_numbers[i], token_of(a.token_high.at(i), a.token_low.at(i)),
-                     flow::time_point{std::chrono::nanoseconds{a.locked_until_ns.at(i)}}});
+                     flow::time_point{std::chrono::nanoseconds{a.latest_end_ns.at(i)}}});
   }
   if (!locks.empty()) link_->adopt(std::move(locks));
 }

@@ -26,8 +26,7 @@ struct delivery {
   int64_t since_completed_ms = 0;  ///< how long ago, when it was received
   uint64_t token_high = 0;         ///< lock token, RFC order, as two numbers
   uint64_t token_low = 0;
-  int64_t locked_until_ns = 0;  ///< steady clock of the receiving process
-  std::string unreadable;       ///< not empty: why the event cannot be read
+  std::string unreadable;  ///< not empty: why the event cannot be read
 };
 
 /// dispatcher -> session_loader
@@ -102,7 +101,7 @@ struct adopt {
   std::vector<int64_t> sequence_numbers;
   std::vector<uint64_t> token_high;
   std::vector<uint64_t> token_low;
-  std::vector<int64_t> locked_until_ns;
+  std::vector<int64_t> latest_end_ns;  ///< nobody can have renewed it beyond; steady clock of this process
 };
 
 /// dispatcher -> session_loader: these jobs do not run any more, their bytes are free again.

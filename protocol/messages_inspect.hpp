@@ -140,9 +140,8 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
 
 template <class I>
 typename I::result_type inspect(I& f, delivery& x) {
-  return f(caf::meta::type_name("mw.delivery.v1"), x.sequence_number, x.delivery_count, x.ids,
-           x.completed_at_ms, x.since_completed_ms, x.token_high, x.token_low, x.locked_until_ns,
-           x.unreadable);
+  return f(caf::meta::type_name("mw.delivery.v2"), x.sequence_number, x.delivery_count, x.ids,
+           x.completed_at_ms, x.since_completed_ms, x.token_high, x.token_low, x.unreadable);
 }
 template <class I>
 typename I::result_type inspect(I& f, job& x) {
@@ -191,8 +190,8 @@ typename I::result_type inspect(I& f, intake& x) {
 }
 template <class I>
 typename I::result_type inspect(I& f, adopt& x) {
-  return f(caf::meta::type_name("mw.adopt.v1"), x.sequence_numbers, x.token_high, x.token_low,
-           x.locked_until_ns);
+  return f(caf::meta::type_name("mw.adopt.v2"), x.sequence_numbers, x.token_high, x.token_low,
+           x.latest_end_ns);
 }
 template <class I>
 typename I::result_type inspect(I& f, freed& x) {

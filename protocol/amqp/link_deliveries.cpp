@@ -14,6 +14,13 @@ int64_t wall_ms() {
       .count();
 }
 
+/// A part of the lock, so that a renewal without an answer is tried again several times before the lock ends.
+std::chrono::milliseconds renewal_timeout(const link_options& o) {
+  constexpr int tries = 10;
+  constexpr std::chrono::milliseconds shortest{250};
+  return std::min(std::max(o.lock_duration / tries, shortest), o.operation_timeout);
+}
+
 failure not_held(int64_t sequence_number) {
   return fail(
       dependency::bus, errc::lock_lost,
@@ -249,10 +256,12 @@ void receiver_link::impl::renew_due(time now) {
   while (auto batch = locks_.take_due(now)) {
     ++counters_.renew_requests;
     const auto parts = renew_lock_request(batch->tokens, name_);
-    management_->send(parts.application_properties, parts.body, now + options_.operation_timeout,
-                      [this, id = batch->id, tokens = batch->tokens.size(), now](result<reply> r) {
-                        on_renewed(id, tokens, now, std::move(r));
-                      });
+    management_->send(
+        parts.application_properties, parts.body, now + renewal_timeout(options_),
+        [this, id = batch->id, tokens = batch->tokens.size(), now](result<reply> r) {
+          on_renewed(id, tokens, now, std::move(r));
+        },
+        true);
   }
 }
 
@@ -276,9 +285,9 @@ void receiver_link::impl::on_renewed(uint64_t batch, size_t tokens, time sent, r
   if (f.code == errc::unauthorized)
     for (auto& g : grants_)
       if (!g.asked) g.refresh_at = now;
-  constexpr std::chrono::seconds busy_pause{4};
-  const bool busy = f.code == errc::throttled;
-  report_lost(locks_.failed(batch, now, busy ? busy_pause : std::chrono::seconds{0}));
+  const std::chrono::seconds pause{f.code == errc::throttled ? 4 : 0};
+  if (r) return locks_.failed(batch, now, pause);
+  locks_.unanswered(batch, now, pause);
 }
 
 void receiver_link::impl::report_lost(const std::vector<int64_t>& sequence_numbers) {

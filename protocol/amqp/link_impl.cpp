@@ -81,7 +81,7 @@ void receiver_link::impl::run(adopt_command c) {
     if (held_.contains(lock.sequence_number))
       continue;  // redelivered here already: that lock is the good one
     held_.emplace(lock.sequence_number, held{.token = lock.token});
-    locks_.hold(lock.sequence_number, lock.token, lock.locked_until, now);
+    locks_.adopt(lock.sequence_number, lock.token, lock.latest_end, now);
   }
 }
 

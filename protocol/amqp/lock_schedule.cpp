@@ -13,6 +13,7 @@ constexpr double latest = 0.60;
 constexpr int ride_along = 8;  // a batch takes what is due within an eighth of the first one's remaining time
 constexpr auto shortest_pause = 250ms;
 constexpr auto longest_pause = 4s;
+constexpr auto unknown_pause = 1s;  // of a lock that may end any moment
 
 }  // namespace
 
@@ -37,8 +38,17 @@ void lock_schedule::schedule(int64_t sequence_number, entry& e, time due) {
 void lock_schedule::hold(int64_t sequence_number, const lock_token& token, time locked_until, time now) {
   entry& e = locks_[sequence_number];
   e.token = token;
-  e.locked_until = locked_until;
+  e.end = locked_until;
+  e.known = true;
   schedule(sequence_number, e, renewal_time(locked_until, now));
+}
+
+void lock_schedule::adopt(int64_t sequence_number, const lock_token& token, time latest_end, time now) {
+  entry& e = locks_[sequence_number];
+  e.token = token;
+  e.end = latest_end;
+  e.known = false;
+  schedule(sequence_number, e, now);
 }
 
 bool lock_schedule::forget(int64_t sequence_number) {
@@ -57,9 +67,14 @@ void lock_schedule::drop_stale() {
   }
 }
 
+// Where thousands have lapsed, finding them one by one must not keep the others from being renewed.
+bool lock_schedule::may_ask_again() const {
+  return asked_again_.size() < std::max<size_t>(1, limits_.in_flight - 1);
+}
+
 std::optional<lock_schedule::time> lock_schedule::next_due() {
   if (in_flight_.size() >= limits_.in_flight) return std::nullopt;
-  if (!again_.empty()) return time::min();
+  if (!again_.empty() && may_ask_again()) return time::min();
   drop_stale();
   if (heap_.empty()) return std::nullopt;
   return heap_.front().due;
@@ -68,7 +83,8 @@ std::optional<lock_schedule::time> lock_schedule::next_due() {
 void lock_schedule::collect_due(time now, std::vector<int64_t>& members) {
   drop_stale();
   if (heap_.empty() || heap_.front().due > now) return;
-  const auto remaining = locks_.at(heap_.front().sequence_number).locked_until - now;
+  const entry& first = locks_.at(heap_.front().sequence_number);
+  const auto remaining = first.known ? first.end - now : io::clock::duration::zero();
   const time until = now + std::max<io::clock::duration>(remaining / ride_along, shortest_pause);
   while (members.size() < limits_.batch) {
     drop_stale();
@@ -95,12 +111,15 @@ lock_schedule::batch lock_schedule::open_batch(std::vector<int64_t> members) {
 
 std::optional<lock_schedule::batch> lock_schedule::take_due(time now) {
   if (in_flight_.size() >= limits_.in_flight) return std::nullopt;
-  while (!again_.empty()) {
+  while (!again_.empty() && may_ask_again()) {
     auto [asked_in, members] = std::move(again_.front());
     again_.pop_front();
     // Settled, or replaced by a redelivery, since the broker was asked.
     drop_foreign(members, asked_in);
-    if (!members.empty()) return open_batch(std::move(members));
+    if (members.empty()) continue;
+    auto again = open_batch(std::move(members));
+    asked_again_.insert(again.id);
+    return again;
   }
   std::vector<int64_t> members;
   collect_due(now, members);
@@ -115,12 +134,14 @@ void lock_schedule::drop_foreign(std::vector<int64_t>& members, uint64_t id) con
   });
 }
 
+std::vector<int64_t> lock_schedule::take_from_flight(uint64_t id) {
+  auto members = in_flight_.extract(id);
+  asked_again_.erase(id);
+  return members ? std::move(members.mapped()) : std::vector<int64_t>{};
+}
+
 std::vector<int64_t> lock_schedule::close_batch(uint64_t id, bool& complete) {
-  std::vector<int64_t> members;
-  const auto it = in_flight_.find(id);
-  if (it == in_flight_.end()) return members;
-  members = std::move(it->second);
-  in_flight_.erase(it);
+  auto members = take_from_flight(id);
   const size_t asked = members.size();
   drop_foreign(members, id);
   complete = members.size() == asked;
@@ -128,14 +149,12 @@ std::vector<int64_t> lock_schedule::close_batch(uint64_t id, bool& complete) {
 }
 
 void lock_schedule::renewed(uint64_t id, const std::vector<time>& locked_until, time now) {
-  const auto it = in_flight_.find(id);
-  if (it == in_flight_.end()) return;
-  const auto members = std::move(it->second);
-  in_flight_.erase(it);
+  const auto members = take_from_flight(id);
   for (size_t i = 0; i < members.size() && i < locked_until.size(); ++i) {
     const auto lock = locks_.find(members[i]);
     if (lock == locks_.end() || lock->second.batch != id) continue;
-    lock->second.locked_until = locked_until[i];
+    lock->second.end = locked_until[i];
+    lock->second.known = true;
     schedule(members[i], lock->second, renewal_time(locked_until[i], now));
   }
 }
@@ -155,7 +174,7 @@ std::vector<int64_t> lock_schedule::refused(uint64_t id, time now) {
   } else {
     // Where our own clock says so too, nothing is asked: after a long outage thousands have lapsed.
     for (const int64_t n : members)
-      if (locks_.at(n).locked_until <= now) lost.push_back(n);
+      if (locks_.at(n).end <= now) lost.push_back(n);
   }
   for (const int64_t n : lost) locks_.erase(n);
   std::erase_if(members, [this](int64_t n) { return !locks_.contains(n); });
@@ -170,21 +189,30 @@ std::vector<int64_t> lock_schedule::refused(uint64_t id, time now) {
   return lost;
 }
 
-std::vector<int64_t> lock_schedule::failed(uint64_t id, time now, io::clock::duration at_least) {
+void lock_schedule::failed(uint64_t id, time now, io::clock::duration at_least) {
   bool complete = true;
-  std::vector<int64_t> lost;
   for (const int64_t n : close_batch(id, complete)) {
     entry& e = locks_.at(n);
-    if (e.locked_until <= now) {
-      lost.push_back(n);
-      locks_.erase(n);
+    const auto remaining = e.end - now;
+    if (!e.known) {
+      schedule(n, e, now + std::max<io::clock::duration>(unknown_pause, at_least));
+    } else if (remaining <= io::clock::duration::zero()) {
+      schedule(n, e, now + std::max<io::clock::duration>(longest_pause, at_least));
     } else {
-      const auto remaining = e.locked_until - now;
       const auto pause = std::clamp<io::clock::duration>(remaining / 4, shortest_pause, longest_pause);
       schedule(n, e, now + std::max(pause, std::min<io::clock::duration>(at_least, remaining / 2)));
     }
   }
-  return lost;
+}
+
+void lock_schedule::unanswered(uint64_t id, time now, io::clock::duration at_least) {
+  bool complete = true;
+  for (const int64_t n : close_batch(id, complete)) {
+    entry& e = locks_.at(n);
+    e.known = false;
+    e.end = time::max();  // the request may be on its way still
+    schedule(n, e, now + std::max<io::clock::duration>(shortest_pause, at_least));
+  }
 }
 
 }  // namespace mw::amqp

@@ -76,7 +76,8 @@ struct outcome {
 struct held_lock {
   int64_t sequence_number = 0;
   lock_token token{};
-  io::clock::time_point locked_until{};
+  /// Nobody can have renewed it beyond this. When it ends before, the broker says.
+  io::clock::time_point latest_end = io::clock::time_point::max();
 };
 
 struct listener {
@@ -91,7 +92,7 @@ struct listener {
   /// gets its own answer); connection_lost, timed_out or another failure: nobody knows, it may be tried
   /// again.
   std::function<void(int64_t sequence_number, status)> settled;
-  /// The broker or our clock says that a held lock is gone; it is forgotten. Not for one being settled.
+  /// The broker says that a held lock is gone; it is forgotten. Not for one being settled.
   std::function<void(int64_t sequence_number)> lock_lost;
   std::function<void()> drained;
   std::function<void(failure)> closed;  ///< at most once, last

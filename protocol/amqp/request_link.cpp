@@ -95,10 +95,12 @@ void request_link::close() {
 }
 
 void request_link::send(std::string_view application_properties, std::string_view body,
-                        io::clock::time_point deadline, callback done) {
+                        io::clock::time_point deadline, callback done, bool urgent) {
   const uint64_t id = next_id_++;
   waiting_.emplace(id, waiting{deadline, std::move(done)});
-  queued_.emplace_back(id, encode_request(std::to_string(id), reply_to_, application_properties, body));
+  deadlines_.emplace(deadline, id);
+  queued_.emplace(urgent ? queued_.begin() : queued_.end(), id,
+                  encode_request(std::to_string(id), reply_to_, application_properties, body));
   send_queued();
 }
 
@@ -106,7 +108,7 @@ void request_link::send_queued() {
   while (!queued_.empty() && sender_ && pn_link_credit(sender_) > 0) {
     const auto [id, message] = std::move(queued_.front());
     queued_.pop_front();
-    if (!waiting_.contains(id)) continue;  // timed out before it could be sent
+    if (!waiting_.contains(id)) continue;
     pn_delivery(sender_, pn_dtag(reinterpret_cast<const char*>(&id), sizeof id));
     pn_link_send(sender_, message.data(), message.size());
     pn_link_advance(sender_);
@@ -163,24 +165,26 @@ void request_link::finish(uint64_t id, result<reply> r) {
   const auto it = waiting_.find(id);
   if (it == waiting_.end()) return;
   const callback done = std::move(it->second.done);
+  deadlines_.erase({it->second.deadline, id});
   waiting_.erase(it);
   done(std::move(r));
 }
 
 std::optional<io::clock::time_point> request_link::next_deadline() const {
-  // Every request gets the same time, so the oldest is due first.
-  if (waiting_.empty()) return std::nullopt;
-  return waiting_.begin()->second.deadline;
+  if (deadlines_.empty()) return std::nullopt;
+  return deadlines_.begin()->first;
 }
 
 void request_link::expire(io::clock::time_point now) {
-  while (!waiting_.empty() && waiting_.begin()->second.deadline <= now)
-    finish(waiting_.begin()->first, fail(dependency::bus, errc::timed_out, "no answer from " + node_));
+  if (deadlines_.empty() || deadlines_.begin()->first > now) return;
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now)
+    finish(deadlines_.begin()->second, fail(dependency::bus, errc::timed_out, "no answer from " + node_));
+  std::erase_if(queued_, [this](const auto& q) { return !waiting_.contains(q.first); });
 }
 
 void request_link::fail_all(const failure& why) {
   queued_.clear();
-  while (!waiting_.empty()) finish(waiting_.begin()->first, why);
+  while (!deadlines_.empty()) finish(deadlines_.begin()->second, why);
 }
 
 }  // namespace mw::amqp

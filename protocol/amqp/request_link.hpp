@@ -9,10 +9,11 @@
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "protocol/amqp/conditions.hpp"
 #include "protocol/errors.hpp"
@@ -51,8 +52,9 @@ class request_link {
   bool attached() const { return sender_open_ && receiver_open_; }
   const std::string& node() const { return node_; }
 
+  /// `urgent`: before what waits for credit.
   void send(std::string_view application_properties, std::string_view body, io::clock::time_point deadline,
-            callback done);
+            callback done, bool urgent = false);
   void on_event(pn_event_t* e);
   std::optional<io::clock::time_point> next_deadline() const;
   void expire(io::clock::time_point now);
@@ -75,7 +77,8 @@ class request_link {
   bool sender_open_ = false;
   bool receiver_open_ = false;
   uint64_t next_id_ = 1;
-  std::map<uint64_t, waiting> waiting_;
+  std::unordered_map<uint64_t, waiting> waiting_;
+  std::set<std::pair<io::clock::time_point, uint64_t>> deadlines_;
   std::deque<std::pair<uint64_t, std::string>> queued_;
 };
 

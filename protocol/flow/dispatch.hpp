@@ -30,10 +30,9 @@ struct settlement {
   std::string description;
 };
 
-/// The broker's lock of one delivery, as last known.
+/// The broker's lock of one delivery. When it ends is known where it is renewed.
 struct lock {
   std::array<uint8_t, 16> token{};
-  time_point until{};
 };
 
 enum class note : uint8_t {

@@ -88,7 +88,7 @@ memory::commit commit(bool with_base) {
 }
 
 TEST_CASE("a delivery and its ids cross a node unchanged") {
-  const auto d = round_trip(delivery{-5, 2, spec().ids, 1, 2, ~uint64_t{0}, 4, 5, "not an event"});
+  const auto d = round_trip(delivery{-5, 2, spec().ids, 1, 2, ~uint64_t{0}, 4, "not an event"});
   CHECK(d.sequence_number == -5);
   CHECK(d.ids.user() == "user");
   CHECK(d.ids.session() == "session");
@@ -156,7 +156,7 @@ TEST_CASE("settlements, demand and what else is said between the actors cross a 
   CHECK(round_trip(entered{1, 2, flow::stage::analyse}).at == flow::stage::analyse);
   CHECK(round_trip(demand{flow::stage::commit, 6}).items == 6);
   CHECK_FALSE(round_trip(intake{false, 7}).open);
-  CHECK(round_trip(adopt{{1}, {2}, {3}, {4}}).locked_until_ns == std::vector<int64_t>{4});
+  CHECK(round_trip(adopt{{1}, {2}, {3}, {4}}).latest_end_ns == std::vector<int64_t>{4});
   CHECK(round_trip(freed{{8, 9}}).jobs == std::vector<uint64_t>{8, 9});
   CHECK(round_trip(probe{dependency::memory}).about == dependency::memory);
   CHECK(round_trip(probed{dependency::llm, true, "well"}).well);

@@ -153,20 +153,25 @@ TEST_CASE("lock schedule: an answer about an older lock leaves a redelivery's ne
   CHECK(number_of(next->tokens.at(0)) == 99);
 }
 
-TEST_CASE("lock schedule: a renewal without answer is tried again, and given up when the lock has run out") {
+TEST_CASE("lock schedule: a renewal that failed is tried again before the lock ends, and after it") {
   lock_schedule locks{3, {}};
   locks.hold(1, token_of(1), t0 + 60s, t0);
   auto batch = locks.take_due(t0 + 40s);
   REQUIRE(batch);
-  CHECK(locks.failed(batch->id, t0 + 45s).empty());
+  locks.failed(batch->id, t0 + 45s);
   REQUIRE(locks.next_due());
   CHECK(*locks.next_due() > t0 + 45s);
   CHECK(*locks.next_due() < t0 + 60s);
   batch = locks.take_due(t0 + 59s);
   REQUIRE(batch);
-  CHECK(locks.failed(batch->id, t0 + 61s) == std::vector<int64_t>{1});
+  locks.failed(batch->id, t0 + 61s);
+  CHECK(locks.holds(1));
+  REQUIRE(locks.next_due());
+  CHECK(*locks.next_due() > t0 + 61s);
+  batch = locks.take_due(t0 + 70s);
+  REQUIRE(batch);
+  CHECK(locks.refused(batch->id, t0 + 70s) == std::vector<int64_t>{1});
   CHECK(locks.size() == 0);
-  CHECK_FALSE(locks.next_due());
 }
 
 TEST_CASE("lock schedule: settling as fast as receiving leaves nothing behind") {

@@ -14,7 +14,7 @@ namespace {
 std::vector<held_lock> locks_of(const std::vector<incoming>& deliveries) {
   std::vector<held_lock> locks;
   locks.reserve(deliveries.size());
-  for (const auto& d : deliveries) locks.push_back({d.sequence_number, d.token, d.locked_until});
+  for (const auto& d : deliveries) locks.push_back({d.sequence_number, d.token});
   return locks;
 }
 

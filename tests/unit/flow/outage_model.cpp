@@ -164,8 +164,8 @@ void outage_model::deliver() {
     m.lock_until = now_ + lock_duration;
     held_.insert(n);
     figures_.most_held = std::max(figures_.most_held, held_.size());
-    d_->arrived({n, m.count, {m.user, m.session, std::string{"m"}.append(std::to_string(n)), ""}, n, 0s},
-                {{}, m.lock_until}, now_);
+    d_->arrived({n, m.count, {m.user, m.session, std::string{"m"}.append(std::to_string(n)), ""}, n, 0s}, {},
+                now_);
     credit_ += d_->take_grant();
   }
 }
