@@ -76,6 +76,7 @@ dispatcher_actor::behavior_type dispatcher_state::behavior() {
       },
       [this](const lock_lost& l) { handle([&] { core_->lock_lost(l.sequence_number); }); },
       [this](const settlement_failed& f) { handle([&] { core_->settlement_failed(f.sequence_number); }); },
+      [this](const not_released& n) { handle([&] { core_->not_released(n.sequence_number, now()); }); },
       [this](const link_up&) { handle([&] { after_link_up(); }); },
       [this](const intake_closed&) { handle([&] { core_->intake_closed(); }); },
       [this](const demand& d) { handle([&] { core_->loader_demand(d.items, now()); }); },
@@ -97,6 +98,8 @@ dispatcher_actor::behavior_type dispatcher_state::behavior() {
           drain_asked_by_ = self_->current_sender();
           if (d.abort) {
             core_->abort(now());
+          } else if (d.without_stage) {
+            core_->drain_without(d.gone, now());
           } else {
             core_->drain(now());
           }
@@ -231,7 +234,12 @@ void dispatcher_state::flush_outbox() {
         self_->send(receiver, mw::intake{true, credit});
   }
   if (draining_ && core_->idle() && drain_asked_by_) {
-    caf::anon_send(caf::actor_cast<caf::actor>(drain_asked_by_), drained{core_->deliveries()});
+    if (core_->left_to_lapse() > 0)
+      observe::log(log_level::warning, "left-to-lapse")
+          .field("deliveries", core_->left_to_lapse())
+          .field("detail", "received by a link that has ended: they come again when their locks end");
+    caf::anon_send(caf::actor_cast<caf::actor>(drain_asked_by_),
+                   drained{core_->deliveries() + core_->left_to_lapse()});
     drain_asked_by_ = nullptr;
   }
 }

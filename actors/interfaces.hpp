@@ -14,10 +14,11 @@ using receiver_actor = caf::typed_actor<reacts_to<routes>, reacts_to<settle>, re
 
 using dispatcher_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<delivery>, reacts_to<settled>, reacts_to<lock_lost>,
-                     reacts_to<settlement_failed>, reacts_to<link_up>, reacts_to<intake_closed>,
-                     reacts_to<demand>, reacts_to<entered>, reacts_to<job_done>, reacts_to<failure_counted>,
-                     reacts_to<stage_down>, reacts_to<probed>, reacts_to<flush_windows>, reacts_to<drain>,
-                     reacts_to<settings_changed>, reacts_to<tick_message, uint64_t>>;
+                     reacts_to<settlement_failed>, reacts_to<not_released>, reacts_to<link_up>,
+                     reacts_to<intake_closed>, reacts_to<demand>, reacts_to<entered>, reacts_to<job_done>,
+                     reacts_to<failure_counted>, reacts_to<stage_down>, reacts_to<probed>,
+                     reacts_to<flush_windows>, reacts_to<drain>, reacts_to<settings_changed>,
+                     reacts_to<tick_message, uint64_t>>;
 
 using loader_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<job>, reacts_to<demand>, reacts_to<freed>,

@@ -87,6 +87,7 @@ void receiver_state::init(receiver_actor::pointer self, std::shared_ptr<services
     if (!how) e.error = how.error();
     tell(std::move(e));
   };
+  l.not_released = [tell](int64_t sequence) { tell(event_of(what::not_released, sequence)); };
   l.lock_lost = [tell](int64_t sequence) { tell(event_of(what::lock_lost, sequence)); };
   l.drained = [tell] { tell(event_of(what::drained)); };
   l.closed = [tell](failure why) {
@@ -171,6 +172,11 @@ void receiver_state::take_link(const link_event& e) {
       return;
     case link_event::what::settled:
       return take_settled(e);
+    case link_event::what::not_released:
+      told_.erase(e.sequence_number);
+      second_try_.erase(e.sequence_number);
+      if (dispatcher) self_->send(dispatcher, not_released{e.sequence_number});
+      return;
     case link_event::what::lock_lost:
       services_->metrics.locks_lost.Increment();
       if (const auto told = told_.find(e.sequence_number); told != told_.end())

@@ -84,6 +84,11 @@ struct settlement_failed {
   int64_t sequence_number = 0;
 };
 
+/// receiver -> dispatcher: the release cannot be told, the delivery is held on.
+struct not_released {
+  int64_t sequence_number = 0;
+};
+
 /// downstream -> upstream: room for so many more.
 struct demand {
   flow::stage from = flow::stage::load;
@@ -168,7 +173,9 @@ struct stage_down {
 
 /// main -> supervisor -> dispatcher: stop intake, finish, give back the rest. Answered by drained.
 struct drain {
-  bool abort = false;  ///< the limit has passed
+  bool abort = false;          ///< the limit has passed
+  bool without_stage = false;  ///< `gone` will not come back
+  flow::stage gone = flow::stage::load;
 };
 struct drained {
   uint64_t left = 0;
@@ -185,6 +192,7 @@ struct link_event {
     delivered,
     settled,
     settle_again,
+    not_released,
     lock_lost,
     drained,
     closed

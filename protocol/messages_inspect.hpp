@@ -181,6 +181,10 @@ typename I::result_type inspect(I& f, settlement_failed& x) {
   return f(caf::meta::type_name("mw.settlement_failed.v1"), x.sequence_number);
 }
 template <class I>
+typename I::result_type inspect(I& f, not_released& x) {
+  return f(caf::meta::type_name("mw.not_released.v1"), x.sequence_number);
+}
+template <class I>
 typename I::result_type inspect(I& f, demand& x) {
   return f(caf::meta::type_name("mw.demand.v1"), x.from, x.items);
 }
@@ -235,7 +239,7 @@ typename I::result_type inspect(I& f, stage_down& x) {
 }
 template <class I>
 typename I::result_type inspect(I& f, drain& x) {
-  return f(caf::meta::type_name("mw.drain.v1"), x.abort);
+  return f(caf::meta::type_name("mw.drain.v2"), x.abort, x.without_stage, x.gone);
 }
 template <class I>
 typename I::result_type inspect(I& f, drained& x) {

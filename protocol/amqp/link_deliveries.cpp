@@ -107,9 +107,8 @@ void receiver_link::impl::flush_dispositions() {
 void receiver_link::impl::settle_by_token(int64_t sequence_number, held& h, outcome what) {
   const auto parts = disposition_request(h.token, what, name_);
   if (!parts) {
-    // `released` exists on the link only: not renewed any more, the lock lapses.
-    forget(sequence_number);
-    return report_settled(sequence_number, ok);
+    h.settling = false;
+    return tell(listener_.not_released, sequence_number);
   }
   h.settling = true;
   if (!management_usable()) {

@@ -87,11 +87,13 @@ struct listener {
   std::function<void(failure, std::chrono::milliseconds pause)> away;
   std::function<void()> back;
   std::function<void(incoming)> delivery;
-  /// The broker's answer to settle(), one for each call made before `closed`: ok; lock_lost (it is back in
-  /// the queue or gone, or is not held here); conflict (an earlier settlement of it is still under way, which
-  /// gets its own answer); connection_lost, timed_out or another failure: nobody knows, it may be tried
-  /// again.
+  /// The broker's answer to settle(), one for each call made before `closed`, or not_released: ok; lock_lost
+  /// (it is back in the queue or gone, or is not held here); conflict (an earlier settlement of it is still
+  /// under way, which gets its own answer); connection_lost, timed_out or another failure: nobody knows, it
+  /// may be tried again.
   std::function<void(int64_t sequence_number, status)> settled;
+  /// In place of that: `release` exists on the link that received it only. It is held and renewed as before.
+  std::function<void(int64_t sequence_number)> not_released;
   /// The broker says that a held lock is gone; it is forgotten. Not for one being settled.
   std::function<void(int64_t sequence_number)> lock_lost;
   std::function<void()> drained;
@@ -122,7 +124,7 @@ class receiver_link {
   /// Reason and description are cut to 4096 bytes. By token after a refusal that was no lost lock.
   void settle(int64_t sequence_number, outcome o);
   /// Renew and settle by lock token (through `$management`) what another connection received. `release` has
-  /// no such form: it is not renewed any more, and reported ok. May be called before start().
+  /// no such form: it is answered by not_released. May be called before start().
   void adopt(std::vector<held_lock> locks);
   /// Stop renewing: the lock is left to lapse, settle() does not know it any more.
   void give_up(int64_t sequence_number);

@@ -88,6 +88,7 @@ bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
   const auto verdict = settling_.find(a.sequence_number);
   if (verdict != settling_.end() && gives_back(verdict->second.what)) {
     settling_.erase(verdict);
+    forget_given_back(a.sequence_number);
     return false;
   }
   known->second = {l, a.delivery_count};
@@ -155,6 +156,8 @@ void dispatch::came_back_released(const arrival& a) {
 }
 
 void dispatch::settle(const settlement& s) {
+  if (draining_ && s.what == action::release && !releasable(s.sequence_number))
+    return leave_to_lapse(s.sequence_number);
   if (s.what != action::abandon) crashes_.erase(s.sequence_number);
   settling_[s.sequence_number] = s;
   port_.settle(s);
@@ -163,6 +166,7 @@ void dispatch::settle(const settlement& s) {
 void dispatch::settled(int64_t sequence_number) {
   const auto told = settling_.extract(sequence_number);
   if (!told) return;
+  forget_given_back(sequence_number);
   const auto entry = ledger_.extract(sequence_number);
   if (told.mapped().what != action::release || !entry) return;
   released_.insert_or_assign(sequence_number, entry.mapped().delivery_count);
@@ -171,13 +175,16 @@ void dispatch::settled(int64_t sequence_number) {
 
 void dispatch::lock_lost(int64_t sequence_number) {
   // While its window or job lives the redelivery joins it; without one there is nothing left to know.
-  if (settling_.erase(sequence_number) > 0) ledger_.erase(sequence_number);
+  if (settling_.erase(sequence_number) == 0) return;
+  ledger_.erase(sequence_number);
+  forget_given_back(sequence_number);
 }
 
 void dispatch::settlement_failed(int64_t sequence_number) {
   auto told = settling_.extract(sequence_number);
   if (!told) return;
   ledger_.erase(sequence_number);
+  forget_given_back(sequence_number);
   if (gives_back(told.mapped().what)) return;  // it is tried again when it comes back
   remembered_.insert_or_assign(sequence_number, std::move(told.mapped()));
   keep_bounded(remembered_);

@@ -103,6 +103,9 @@ class dispatch {
   /// The lock is gone: the delivery comes back by itself; its window or job goes on and finds the watermark
   /// then.
   void lock_lost(int64_t sequence_number);
+  /// A release that the broker has no form for: only the link that received a delivery can give it back. It
+  /// is held on, and not tried again, until a redelivery replaces its lock; in a drain it is left to lapse.
+  void not_released(int64_t sequence_number, time_point now);
   /// The settlement could not be told: complete and dead-letter are repeated when the delivery comes back.
   void settlement_failed(int64_t sequence_number);
   /// A new connection: everything unsettled is to be adopted, and settlements without an answer are repeated.
@@ -110,7 +113,7 @@ class dispatch {
   void repeat_settlements();
   /// Link credit to grant now; 0 where it is not worth a frame. Counts as granted.
   uint32_t take_grant();
-  void receiver_lost() { credit_.lost(); }
+  void receiver_lost();
   /// A receiver is there; it says intake_closed() once by itself.
   void receiver_came() { credit_.came(); }
   /// An intake(false) has taken effect: nothing more comes on the credit granted before it.
@@ -139,6 +142,10 @@ class dispatch {
   void drain(time_point now);
   /// Gives back what still runs.
   void abort(time_point now);
+  /// drain(); this stage will not come back: what would have to pass it is given back at once.
+  void drain_without(stage gone, time_point now);
+  /// Deliveries that the drain could not give back.
+  size_t left_to_lapse() const { return left_to_lapse_; }
   bool idle() const {
     return jobs_.empty() && settling_.empty() && windows_.size() == 0 && !credit_.is_closing();
   }
@@ -182,6 +189,7 @@ class dispatch {
   struct ledger_entry {
     lock held;
     uint32_t delivery_count = 0;
+    bool releasable = true;  ///< as far as we know
   };
 
   // --- deliveries and windows: dispatch.cpp ---
@@ -219,12 +227,22 @@ class dispatch {
   void carry_out(job& j, const situation& s, const job_result& r, time_point now);
   duration delay_of(const job& j, const situation& s, const verdict& v);
   duration backoff(uint32_t failures, duration most);
-  duration hold_limit(uint32_t delivery_count) const;
+  duration hold_limit(int64_t sequence_number, uint32_t delivery_count) const;
   void hold(job& j, duration delay, time_point now, bool apart = false);
   void unhold(job& j);
   void stop_running(job& j);
   void end_job(uint64_t id, const settlement& s);
   void close_job(uint64_t id);
+  job take_job(uint64_t id);
+
+  // --- giving back: dispatch_release.cpp ---
+  bool releasable(int64_t sequence_number) const;
+  void give_back_job(uint64_t id, const settlement& s);
+  void give_back_window(const window* w, std::string_view reason);
+  void go_on(job j, time_point now);
+  void forget_given_back(int64_t sequence_number);
+  void leave_to_lapse(int64_t sequence_number);
+  void give_back_stuck();
 
   // --- dependencies, lost stages: dispatch_trouble.cpp ---
   void note_passes(const job& j, const job_result& r, bool llm_called, time_point now);
@@ -249,6 +267,9 @@ class dispatch {
   std::array<bool, 5> rejecting_{};  ///< opened by refusals that may be about those jobs alone
   std::unordered_map<int64_t, ledger_entry> ledger_;
   std::unordered_map<int64_t, settlement> settling_;
+  std::unordered_map<int64_t, job> given_back_;  // until the broker's answer; a window alone has no job id
+  size_t left_to_lapse_ = 0;
+  std::optional<stage> gone_;                 // of a drain
   std::map<int64_t, settlement> remembered_;  // verdicts the broker could not be told; bounded
   std::map<int64_t, uint32_t> released_;      // delivery counts of what we gave back; bounded
   bool release_costs_ = false;                // a released delivery came back with a higher count

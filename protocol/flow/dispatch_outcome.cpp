@@ -46,8 +46,12 @@ void dispatch::unhold(job& j) {
 }
 
 void dispatch::close_job(uint64_t id) {
-  const auto it = jobs_.find(id);
-  job& j = it->second;
+  take_job(id);
+  port_.forget_job(id);
+}
+
+dispatch::job dispatch::take_job(uint64_t id) {
+  job j = std::move(jobs_.extract(id).mapped());
   switch (j.where) {
     case place::running:
       stop_running(j);
@@ -64,15 +68,15 @@ void dispatch::close_job(uint64_t id) {
   }
   credit_.job_ended();
   port_.free_bytes(id);
-  port_.forget_job(id);
-  const event_ids ids = j.spec.ids;
+  const event_ids& ids = j.spec.ids;
   active_.erase(session_key(ids.user(), ids.session()));
-  jobs_.erase(it);
   const window* parked = windows_.find(ids.user(), ids.session());
   if (parked != nullptr && parked->ready) queue_window(parked);
+  return j;
 }
 
 void dispatch::end_job(uint64_t id, const settlement& s) {
+  if (s.what == action::release && !draining_) return give_back_job(id, s);
   settle(s);
   close_job(id);
 }
@@ -178,7 +182,7 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
   s.failures = j.rejections >= 2 ? std::max(j.rejections, j.counted) : j.rejections;
   s.max_failures = options_.max_failures;
   s.held_for = now - j.first_trouble;
-  s.hold_limit = hold_limit(j.spec.delivery_count);
+  s.hold_limit = hold_limit(j.spec.sequence_number, j.spec.delivery_count);
   s.missing_for = is_missing(r.error.code) ? now - j.missing_since : duration::zero();
   s.missing_limit = options_.missing_limit;
   s.record_covers_event = r.record_covers_event;
@@ -199,6 +203,7 @@ void dispatch::carry_out(job& j, const situation& s, const job_result& r, time_p
   if (!settles(v.what) && v.what != action::hold && v.what != action::retry_now)
     v.what = s.held_for < s.hold_limit ? action::hold : action::release;
   const auto elapsed = now - j.submitted;
+  if (v.what == action::release && !draining_ && !releasable(j.spec.sequence_number)) v.what = action::hold;
   if (v.what == action::hold && draining_) v = {action::release, "shutdown", v.rule};
   if (!settles(v.what)) {
     port_.note(note::job_held, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});
@@ -227,7 +232,8 @@ duration dispatch::backoff(uint32_t failures, duration most) {
   return options_.retry_min + duration{std::uniform_int_distribution<int64_t>{0, cap.count()}(random_)};
 }
 
-duration dispatch::hold_limit(uint32_t delivery_count) const {
+duration dispatch::hold_limit(int64_t sequence_number, uint32_t delivery_count) const {
+  if (!releasable(sequence_number)) return duration::max();
   if (!release_costs_) return options_.hold_limit;
   constexpr int longer = 6;
   if (near_last_delivery(delivery_count)) return duration::max();

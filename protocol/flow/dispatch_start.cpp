@@ -22,6 +22,7 @@ void dispatch::loader_demand(uint32_t jobs, time_point now) {
 }
 
 void dispatch::pump(time_point now) {
+  if (gone_) return give_back_stuck();
   wake_due(now);
   while (pump_one(now)) {
   }

@@ -133,15 +133,15 @@ void dispatch::release_overdue(time_point now) {
   for (auto& [id, j] : jobs_) {
     if (j.where == place::running) continue;
     if (j.first_trouble == time_point{}) j.first_trouble = now;
-    if (now - j.first_trouble >= hold_limit(j.spec.delivery_count)) overdue.push_back(id);
+    if (now - j.first_trouble >= hold_limit(j.spec.sequence_number, j.spec.delivery_count))
+      overdue.push_back(id);
   }
   for (const uint64_t id : overdue)
     end_job(id, {jobs_.at(id).spec.sequence_number, action::release, "dependency-down", {}});
   for (const window* w : windows_.ready_since(now - options_.hold_limit)) {
-    if (now - w->waiting_since < hold_limit(w->delivery_count)) continue;
+    if (now - w->waiting_since < hold_limit(w->sequence_number, w->delivery_count)) continue;
     if (job_of(w->ids.user(), w->ids.session()) != nullptr) continue;
-    unqueue_window(w);
-    settle({windows_.take(w).sequence_number, action::release, "dependency-down", {}});
+    give_back_window(w, "dependency-down");
   }
 }
 

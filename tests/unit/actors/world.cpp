@@ -57,13 +57,18 @@ class bus_link : public bus_port {
     if (o.kind == amqp::outcome_kind::dead_letter) line += " " + o.reason;
     bus_.settled.push_back(line);
     if (!bus_.answers) return;
+    if (o.kind == amqp::outcome_kind::release && bus_.by_token.contains(sequence))
+      return listener_.not_released(sequence);
     if (bus_.refuse.empty()) return listener_.settled(sequence, ok);
     const auto why = bus_.refuse.front();
     bus_.refuse.pop_front();
     listener_.settled(sequence, why);
   }
   void adopt(std::vector<amqp::held_lock> locks) override {
-    for (const auto& l : locks) bus_.adopted.push_back(l.sequence_number);
+    for (const auto& l : locks) {
+      bus_.adopted.push_back(l.sequence_number);
+      bus_.by_token.insert(l.sequence_number);
+    }
   }
   void give_up(int64_t sequence) override { bus_.given_up.push_back(sequence); }
   amqp::link_counters counters() const override { return {}; }

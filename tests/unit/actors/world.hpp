@@ -42,7 +42,8 @@ struct fake_bus {
   texts settled;
   std::vector<int64_t> adopted;  ///< by the present link
   std::vector<int64_t> given_up;
-  amqp::listener listener;  ///< of the present link
+  std::set<int64_t> by_token;  ///< received by a link that has ended: no release
+  amqp::listener listener;     ///< of the present link
 };
 
 struct fake_redis {

@@ -102,6 +102,7 @@ class client {
     l.ready = [this] { note([&] { ready_ = true; }); };
     l.delivery = [this](incoming d) { note([&] { deliveries_.push_back(std::move(d)); }); };
     l.settled = [this](int64_t n, status s) { note([&] { settled_.emplace_back(n, std::move(s)); }); };
+    l.not_released = [this](int64_t n) { note([&] { not_released_.push_back(n); }); };
     l.lock_lost = [this](int64_t n) { note([&] { lost_.push_back(n); }); };
     l.drained = [this] { note([&] { ++drained_; }); };
     l.closed = [this](failure f) { note([&] { closed_.push_back(std::move(f)); }); };
@@ -149,6 +150,7 @@ class client {
   std::vector<incoming> deliveries() const { return copy(deliveries_); }
   std::vector<std::pair<int64_t, status>> settled() const { return copy(settled_); }
   std::vector<int64_t> lost() const { return copy(lost_); }
+  std::vector<int64_t> not_released() const { return copy(not_released_); }
   std::vector<failure> closed() const { return copy(closed_); }
   std::vector<std::pair<failure, std::chrono::milliseconds>> away() const { return copy(away_); }
   int back() const { return copy(back_); }
@@ -173,6 +175,7 @@ class client {
   std::vector<incoming> deliveries_;
   std::vector<std::pair<int64_t, status>> settled_;
   std::vector<int64_t> lost_;
+  std::vector<int64_t> not_released_;
   std::vector<std::pair<failure, std::chrono::milliseconds>> away_;
   int back_ = 0;
   int drained_ = 0;

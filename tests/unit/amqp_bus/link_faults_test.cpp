@@ -189,7 +189,8 @@ TEST_CASE("receiver link: what an earlier connection received is renewed and set
   eventually([&] { return second->counters().renewed >= 9; });
   CHECK(second.settle(n(1), {outcome_kind::dead_letter, "why", "because"}));
   CHECK(second.settle(n(2), {outcome_kind::abandon, "", ""}));
-  CHECK(second.settle(n(3), {outcome_kind::release, "", ""}));
+  second->settle(n(3), {outcome_kind::release, "", ""});
+  second.wait([&] { return second.not_released() == std::vector<int64_t>{n(3)}; });
   const auto t = bus.totals();
   CHECK(t.completed == 1);
   CHECK(t.dead_lettered == 1);
