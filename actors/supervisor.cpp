@@ -84,13 +84,18 @@ caf::strong_actor_ptr pointer_to(self_ptr self, child_id which) {
   return caf::actor_cast<caf::strong_actor_ptr>(c.handle);
 }
 
-void tell_routes(self_ptr self) {
+routes routes_now(self_ptr self) {
   routes r;
   r.writer = pointer_to(self, child_id::writer);
   r.analyzer = pointer_to(self, child_id::analyzer);
   r.loader = pointer_to(self, child_id::loader);
   r.dispatcher = pointer_to(self, child_id::dispatcher);
   r.receiver = pointer_to(self, child_id::receiver);
+  return r;
+}
+
+void tell_routes(self_ptr self) {
+  const routes r = routes_now(self);
   // Who hears of another actor answers it at once (demand goes upstream, link_up to the dispatcher), and the
   // other must know it by then: a stage's demand that came before the routes would be void.
   for (const auto which : {child_id::dispatcher, child_id::loader, child_id::analyzer, child_id::writer,
@@ -112,16 +117,61 @@ bool any_alive(self_ptr self) {
                      [](const auto& c) { return static_cast<bool>(c.handle); });
 }
 
-void stop_all(self_ptr self, caf::error why) {
+void stop_all(self_ptr self) {
   auto& st = self->state;
   if (st.stopping) return;
   st.stopping = true;
-  st.stop_reason = std::move(why);
   // Producers first: nothing is sent to a child that is gone.
   for (size_t i = child_count; i-- > 0;)
     if (st.children[i].handle) self->send_exit(st.children[i].handle, caf::exit_reason::user_shutdown);
   if (!any_alive(self)) self->quit(st.stop_reason);
   self->delayed_send(self, abort_grace, gone_atom::value);
+}
+
+void send_drain(self_ptr self) {
+  const auto& st = self->state;
+  drain d;
+  d.without_stage = st.gone.has_value();
+  d.gone = st.gone.value_or(flow::stage::load);
+  self->send(st.children[static_cast<size_t>(child_id::dispatcher)].handle, d);
+}
+
+// Its successor, once: it hears of the drain before the receiver replays to it what is unsettled, so that it
+// only gives back.
+void drain_with_a_new_dispatcher(self_ptr self) {
+  auto& st = self->state;
+  if (std::exchange(st.last_dispatcher, true)) return stop_all(self);
+  start(self, child_id::dispatcher);
+  self->send(st.children[static_cast<size_t>(child_id::dispatcher)].handle, routes_now(self));
+  send_drain(self);
+  tell_routes(self);
+}
+
+void begin_drain(self_ptr self) {
+  auto& st = self->state;
+  if (std::exchange(st.draining, true)) return;
+  const auto limit = st.shared->settings->supervisor.drain_limit;
+  observe::log(log_level::info, "draining").field("limit_ms", limit.count());
+  self->delayed_send(self, limit, limit_atom::value, uint32_t{1});
+  if (!st.children[static_cast<size_t>(child_id::dispatcher)].handle)
+    return drain_with_a_new_dispatcher(self);
+  send_drain(self);
+}
+
+// This child is not started again (the receiver once, for what can still be settled): finish and give back
+// what can be, then end with an error.
+void escalate(self_ptr self, child_id which) {
+  auto& st = self->state;
+  st.stop_reason =
+      caf::make_error(caf::sec::runtime_error, "restart intensity exceeded", std::string{to_string(which)});
+  if (which == child_id::receiver) {
+    if (std::exchange(st.last_receiver, true)) return stop_all(self);
+    start(self, child_id::receiver);
+  }
+  if (const auto at = stage_of(which)) st.gone = st.gone ? std::max(*st.gone, *at) : *at;
+  const bool was_draining = st.draining;
+  begin_drain(self);
+  if (was_draining && st.gone) send_drain(self);
 }
 
 void schedule_restart(self_ptr self, child_id which, flow::duration delay) {
@@ -148,11 +198,10 @@ void child_ended(self_ptr self, child_id which, const caf::error& reason) {
       .field("actor", to_string(which))
       .field("detail", info.detail)
       .field("again_in_ms", delay ? std::chrono::floor<std::chrono::milliseconds>(*delay).count() : 0);
+  if (which == child_id::dispatcher && st.draining) return drain_with_a_new_dispatcher(self);
   if (!delay) {
     observe::log(log_level::error, "restart-intensity-exceeded").field("actor", to_string(which));
-    stop_all(self, caf::make_error(caf::sec::runtime_error, "restart intensity exceeded",
-                                   std::string{to_string(which)}));
-    return;
+    return escalate(self, which);
   }
   schedule_restart(self, which, *delay);
   if (!away && strategy_of(*st.shared->settings.get(), which) == config::restart_strategy::rest_for_one)
@@ -170,10 +219,9 @@ void take_down(self_ptr self, const caf::down_msg& dm) {
       if (!any_alive(self)) self->quit(st.stop_reason);
       return;
     }
-    // Its successor would know nothing of the drain; what is unsettled comes back when its lock lapses.
-    if (st.draining && static_cast<child_id>(i) == child_id::dispatcher)
-      return stop_all(self, caf::exit_reason::user_shutdown);
     if (dm.reason == caf::exit_reason::user_shutdown) {  // stopped by rest-for-one
+      if (st.draining && static_cast<child_id>(i) == child_id::dispatcher)
+        return drain_with_a_new_dispatcher(self);
       schedule_restart(self, static_cast<child_id>(i), std::chrono::milliseconds{1});
       if (const auto at = stage_of(static_cast<child_id>(i)))
         if (const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle)
@@ -184,18 +232,6 @@ void take_down(self_ptr self, const caf::down_msg& dm) {
     tell_routes(self);
     return;
   }
-}
-
-void begin_drain(self_ptr self) {
-  auto& st = self->state;
-  if (st.draining) return;
-  st.draining = true;
-  observe::log(log_level::info, "draining")
-      .field("limit_ms", st.shared->settings->supervisor.drain_limit.count());
-  const auto& d = st.children[static_cast<size_t>(child_id::dispatcher)].handle;
-  if (!d) return stop_all(self, caf::exit_reason::user_shutdown);
-  self->send(d, drain{false});
-  self->delayed_send(self, st.shared->settings->supervisor.drain_limit, limit_atom::value, uint32_t{1});
 }
 
 }  // namespace
@@ -229,7 +265,10 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::share
     c.policy.emplace(restart_options{o.max_restarts, o.period, o.backoff_min, o.backoff_max});
   self->set_default_handler(caf::drop);
   self->set_down_handler([self](caf::down_msg& dm) { take_down(self, dm); });
-  self->set_exit_handler([self](caf::exit_msg& m) { stop_all(self, m.reason); });
+  self->set_exit_handler([self](caf::exit_msg& m) {
+    self->state.stop_reason = m.reason;
+    stop_all(self);
+  });
   for (size_t i = 0; i < child_count; ++i) start(self, static_cast<child_id>(i));
   tell_routes(self);
   return {
@@ -247,7 +286,7 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::share
       },
       [self](const drained& d) {
         observe::log(log_level::info, "drained").field("left", d.left);
-        stop_all(self, caf::exit_reason::user_shutdown);
+        stop_all(self);
       },
       [self](limit_atom, uint32_t round) {
         if (self->state.stopping) return;
@@ -257,7 +296,7 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, std::share
           self->send(d, drain{true});
           self->delayed_send(self, abort_grace, limit_atom::value, uint32_t{2});
         } else {
-          stop_all(self, caf::exit_reason::user_shutdown);
+          stop_all(self);
         }
       },
       [self](gone_atom) {

@@ -1,8 +1,8 @@
 // supervisor: starts and watches the others, last stage first; restarts what ended, alone or together with
-// what was started after it (strategy of the child's section); beyond the restart intensity it stops
-// everything and ends with an error, which ends the process non-zero. Tells every child where the others are.
-// Runs the drain: stop intake, finish within the limit, give back the rest. Monitors its children, never
-// links them.
+// what was started after it (strategy of the child's section). Tells every child where the others are. Runs
+// the drain: stop intake, finish within the limit, give back the rest. Beyond the restart intensity it drains
+// without the child that is gone (a dispatcher and a receiver are started a last time for it) and ends with
+// an error, which ends the process non-zero. Monitors its children, never links them.
 #pragma once
 
 #include <array>
@@ -35,7 +35,10 @@ struct supervisor_state {
   std::mt19937_64 random;
   bool draining = false;
   bool stopping = false;
-  caf::error stop_reason;
+  bool last_dispatcher = false;     ///< started for the drain only
+  bool last_receiver = false;       ///< beyond its restart intensity
+  std::optional<flow::stage> gone;  ///< will not be started again; of several the last
+  caf::error stop_reason = caf::exit_reason::user_shutdown;
   /// Makes a child; tests replace it.
   std::function<caf::actor(caf::event_based_actor*, child_id)> spawn;
 };
