@@ -45,6 +45,14 @@ void dispatcher_state::note(flow::note n, const detail& d) {
     case flow::note::job_ended:
     case flow::note::job_held:
       return note_job(n, d);
+    case flow::note::message_given_up: {
+      services_->metrics.messages_missing.Increment();
+      auto line = observe::log(log_level::warning, "message-given-up");
+      name_job(line, d);
+      line.field("effect",
+                 "the event's message is not in the conversation: what is new there is analysed without it");
+      return;
+    }
     case flow::note::breaker_opened:
     case flow::note::breaker_closed:
       return note_breaker(n, d);

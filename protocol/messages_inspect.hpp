@@ -45,13 +45,14 @@ namespace flow {
 template <class I>
 typename I::result_type inspect(I& f, job_spec& x) {
   return f(caf::meta::type_name("mw.job_spec.v1"), x.id, x.attempt, x.sequence_number, x.delivery_count,
-           x.ids, x.completed_at_ms, x.may_postpone, x.calls_used, x.prefix, x.mark_refused);
+           x.ids, x.completed_at_ms, x.may_postpone, x.calls_used, x.prefix, x.message_given_up,
+           x.mark_refused);
 }
 
 template <class I>
 typename I::result_type inspect(I& f, job_result& x) {
   return f(caf::meta::type_name("mw.job_result.v1"), x.id, x.attempt, x.end, x.at, x.error, x.calls_used,
-           x.prefix, x.postpone_ms, x.record_covers_event, x.stored_empty_guard);
+           x.prefix, x.postpone_ms, x.record_covers_event, x.stored_empty_guard, x.fresh_without_message);
 }
 
 template <class I>

@@ -18,6 +18,7 @@ enum class action : uint8_t {
   release,         ///< give back, uncounted
   hold,            ///< keep under renewed lock, try again after `delay`
   retry_now,       ///< load anew at once
+  analyse_rest,    ///< load anew at once, without waiting for the event's message any longer
   repair,          ///< one more LLM call that shows the invalid answer
   enlarge_output,  ///< one more LLM call with a larger output limit
   shorten,         ///< analyse the first half, commit, go on with the rest
@@ -36,8 +37,9 @@ struct situation {
   flow::duration missing_for{};  ///< since the conversation or message was first not found
   flow::duration missing_limit{};
   bool record_covers_event = false;
-  bool redis_emptied = false;  ///< run id changed, or several conversations in a row are gone
-  uint32_t tried = 1;          ///< failures of this delivery for the same cause in a row, this one included
+  bool fresh_without_message = false;  ///< the message is missing, but something of the user's is new
+  bool redis_emptied = false;          ///< run id changed, or several conversations in a row are gone
+  uint32_t tried = 1;  ///< failures of this delivery for the same cause in a row, this one included
   uint32_t refused_users =
       0;                 ///< distinct users this stage refused since it passed anybody, this one included
   uint32_t crashes = 0;  ///< of actors in this delivery's handler, this one included

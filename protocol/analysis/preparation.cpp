@@ -154,13 +154,14 @@ preparation prepare(const prepare_request& r) {
       r.stored.user ? memory::forgotten_before(*r.stored.user, r.job.ids.session()) : std::string{};
   const auto request = cut_request_for(r, forgotten, retried);
   const auto cut = chat::cut_new(c, request);
-  if (!cut.event_found && !cut.moved_on) {
-    p.end = record_covers_event(r.stored, r.job)
+  if (!cut.event_found && !cut.moved_on && !r.job.message_given_up) {
+    p.end = !cut.user_spoke && record_covers_event(r.stored, r.job)
                 ? end_with(r.job, flow::job_end::covered)
                 : fail_with(r.job, errc::message_missing, "the event's message is not in the conversation");
+    p.end.fresh_without_message = cut.user_spoke;
     return p;
   }
-  p.message_missing_but_moved_on = !cut.event_found;
+  p.message_missing_but_moved_on = !cut.event_found && !r.job.message_given_up;
   if (!cut.user_spoke) {
     p.end = end_with(r.job, flow::job_end::covered);
     return p;

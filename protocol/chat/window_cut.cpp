@@ -76,8 +76,8 @@ struct span_place {
   place to;
 };
 
-bool moved_on(const conversation& c, const cut_request& request, bool user_spoke) {
-  if (!request.completed_at) return user_spoke;
+bool moved_on(const conversation& c, const cut_request& request) {
+  if (!request.completed_at) return false;
   return std::any_of(c.messages.begin(), c.messages.end(), [&](const message& m) {
     const auto t = m.from == role::user ? parse_iso_time(m.timestamp) : std::nullopt;
     return t && *t > *request.completed_at;
@@ -145,7 +145,7 @@ cut cut_new(const conversation& c, const cut_request& request) {
     out.user_spoke = out.user_spoke || m.from == role::user;
   }
   if (!c.messages.empty()) out.through_index = c.messages.size() - 1;
-  out.moved_on = !out.event_found && moved_on(c, request, out.user_spoke);
+  out.moved_on = !out.event_found && moved_on(c, request);
   return out;
 }
 

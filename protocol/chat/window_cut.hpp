@@ -52,8 +52,8 @@ struct cut {
   size_t through_index = 0;
   bool user_spoke = false;   ///< at least one fresh message is the user's
   bool event_found = false;  ///< the event's message is in the conversation
-  /// The event's message is not there, but the user has written since (after completed_at; where that is
-  /// unknown: a fresh user message exists): analyse what is there, waiting for the message is in vain.
+  /// The event's message is not there, but the user has written since completed_at: analyse what is there,
+  /// waiting for the message is in vain. Where completed_at is unknown nothing says so.
   bool moved_on = false;
   /// through_index lies beyond the stored watermark. False: only retried messages (or nothing) are fresh, the
   /// watermark must stay where it is.

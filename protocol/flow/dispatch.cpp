@@ -141,6 +141,7 @@ bool dispatch::join_job(const arrival& a) {
     j->from.completed_at_ms = j->spec.completed_at_ms;
     ++j->from.events;
     j->missing_since = {};
+    j->spec.message_given_up = false;
     j->counted = 0;
   }
   settle({covered, action::complete, "covered", {}});

@@ -41,6 +41,7 @@ enum class note : uint8_t {
   job_started,
   job_ended,
   job_held,
+  message_given_up,
   breaker_opened,
   breaker_closed,
   redis_emptied,

@@ -186,6 +186,7 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
   s.missing_for = is_missing(r.error.code) ? now - j.missing_since : duration::zero();
   s.missing_limit = options_.missing_limit;
   s.record_covers_event = r.record_covers_event;
+  s.fresh_without_message = r.fresh_without_message;
   s.tried = j.failures;
   count_refusal(j, s, r);
   s.redis_emptied = r.stored_empty_guard || missing_sessions_.size() >= 5;
@@ -200,11 +201,17 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
 void dispatch::carry_out(job& j, const situation& s, const job_result& r, time_point now) {
   verdict v = decide(s);
   // What the analyzer mends itself never comes here but by a fault of ours: it waits like any other trouble.
-  if (!settles(v.what) && v.what != action::hold && v.what != action::retry_now)
+  if (!settles(v.what) && v.what != action::hold && v.what != action::retry_now &&
+      v.what != action::analyse_rest)
     v.what = s.held_for < s.hold_limit ? action::hold : action::release;
   const auto elapsed = now - j.submitted;
   if (v.what == action::release && !draining_ && !releasable(j.spec.sequence_number)) v.what = action::hold;
   if (v.what == action::hold && draining_) v = {action::release, "shutdown", v.rule};
+  if (v.what == action::analyse_rest) {
+    j.spec.message_given_up = true;
+    port_.note(note::message_given_up, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});
+    return hold(j, duration::zero(), now);
+  }
   if (!settles(v.what)) {
     port_.note(note::job_held, {&j.spec, &r, v.rule, v.reason, r.error.from, elapsed});
     hold(j, delay_of(j, s, v), now, is_its_own(s));

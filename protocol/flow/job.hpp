@@ -29,6 +29,8 @@ struct job_spec {
   bool may_postpone = false;    ///< the window may still be re-opened when the conversation is not quiet
   uint32_t calls_used = 0;      ///< LLM calls this delivery has cost so far (bisecting is bounded by it)
   uint32_t prefix = 0;          ///< analyse at most so many fresh messages; 0: all
+  /// The event's message is waited for no longer: what is new without it is analysed.
+  bool message_given_up = false;
   bool mark_refused = false;  ///< the store refused its commit before, and others' it takes: mark the record
 };
 
@@ -54,6 +56,7 @@ struct job_result {
   bool record_covers_event = false;  ///< conversation missing: the record's time is at or after the event
   bool stored_empty_guard =
       false;  ///< conversation missing and Redis looks emptied (run id changed, many in a row)
+  bool fresh_without_message = false;  ///< message missing: but something of the user's is new
   uint32_t failures_counted =
       0;  ///< failures of this delivery counted in Redis across redeliveries; 0: unknown
 };

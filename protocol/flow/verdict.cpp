@@ -79,6 +79,9 @@ constexpr std::array rules{
     verdict_rule{"message not there yet",
                  [](const situation& s) { return is(s, errc::message_missing) && !past_missing(s); },
                  action::hold, "message-missing"},
+    verdict_rule{"message not found, but something is new",
+                 [](const situation& s) { return is(s, errc::message_missing) && s.fresh_without_message; },
+                 action::analyse_rest, "message-missing"},
     verdict_rule{"message not found", [](const situation& s) { return is(s, errc::message_missing); },
                  action::dead_letter, "message-not-found"},
     verdict_rule{"conversation unreadable",
@@ -174,6 +177,8 @@ std::string_view to_string(action a) {
       return "hold";
     case action::retry_now:
       return "retry-now";
+    case action::analyse_rest:
+      return "analyse-rest";
     case action::repair:
       return "repair";
     case action::enlarge_output:
@@ -188,7 +193,7 @@ std::string_view to_string(action a) {
 
 bool is_refusal(const situation& s) {
   return memory_refuses(s) || is(s, errc::conversation_malformed) ||
-         (is(s, errc::message_missing) && past_missing(s));
+         (is(s, errc::message_missing) && past_missing(s) && !s.fresh_without_message);
 }
 
 std::span<const verdict_rule> verdict_table() {

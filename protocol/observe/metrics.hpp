@@ -104,9 +104,9 @@ struct metrics : private metric_registry {
                 "Time from a message's completion to its memory being stored.", wait_bounds);
   Gauge& bytes_in_flight = gauge("memory_worker_bytes_in_flight", "Bytes of conversations held in memory.");
   Gauge& bytes_in_flight_limit = gauge("memory_worker_bytes_in_flight_limit", "Their limit.");
-  Counter& messages_missing =
-      counter("memory_worker_messages_missing_total",
-              "Events whose message was not in the conversation, which had moved on.");
+  Counter& messages_missing = counter(
+      "memory_worker_messages_missing_total",
+      "Events whose message was not in the conversation, and what is new there was analysed without it.");
   Counter& conversations_missing =
       counter("memory_worker_conversations_missing_total", "Reads that found no conversation.");
   Counter& refused_for_everybody = counter(

@@ -29,6 +29,7 @@ flow::job_spec spec() {
   s.may_postpone = true;
   s.calls_used = 4;
   s.prefix = 5;
+  s.message_given_up = true;
   return s;
 }
 
@@ -101,6 +102,7 @@ TEST_CASE("a delivery and its ids cross a node unchanged") {
 
 TEST_CASE("jobs and their results cross a node unchanged") {
   CHECK(round_trip(job{spec()}).spec.may_postpone);
+  CHECK(round_trip(job{spec()}).spec.message_given_up);
   flow::job_result r;
   r.id = 1;
   r.attempt = 2;
@@ -112,12 +114,14 @@ TEST_CASE("jobs and their results cross a node unchanged") {
   r.postpone_ms = 5;
   r.record_covers_event = true;
   r.stored_empty_guard = true;
+  r.fresh_without_message = true;
   const auto got = round_trip(job_done{r}).result;
   CHECK(got.end == flow::job_end::partial);
   CHECK(got.error.code == errc::throttled);
   CHECK(got.error.from == dependency::llm);
   CHECK(got.error.retry_after == std::chrono::milliseconds{1'500});
   CHECK(got.stored_empty_guard);
+  CHECK(got.fresh_without_message);
 }
 
 TEST_CASE("a loaded conversation crosses a node unchanged, with and without a stored watermark") {

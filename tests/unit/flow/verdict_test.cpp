@@ -97,6 +97,16 @@ TEST_CASE("verdict: message not found, whatever Redis looks like") {
   check(s, {"message not found", action::dead_letter, "message-not-found"});
 }
 
+TEST_CASE("verdict: message not found, but something is new") {
+  auto s = of(stage::load, errc::message_missing);
+  s.fresh_without_message = true;
+  s.missing_for = 4s;
+  check(s, {"message not there yet", action::hold, "message-missing"});
+  s.missing_for = 5s;
+  s.refused_users = 9;
+  check(s, {"message not found, but something is new", action::analyse_rest, "message-missing"});
+}
+
 TEST_CASE("verdict: conversation unreadable") {
   check(of(stage::load, errc::conversation_malformed),
         {"conversation unreadable", action::dead_letter, "conversation-malformed"});
@@ -313,7 +323,7 @@ template <class F>
 void for_each_situation(F&& visit) {
   for (int code = 0; code <= static_cast<int>(errc::internal); ++code)
     for (const stage at : {stage::intake, stage::load, stage::analyse, stage::commit})
-      for (uint32_t bits = 0; bits < 1U << 13; ++bits) {
+      for (uint32_t bits = 0; bits < 1U << 14; ++bits) {
         const auto bit = [&](uint32_t n) { return (bits >> n & 1U) != 0; };
         auto s = of(at, static_cast<errc>(code));
         s.failures = bit(0) ? 10 : 1;
@@ -329,6 +339,7 @@ void for_each_situation(F&& visit) {
         s.calls_used = bit(10) ? 8 : 0;
         s.tried = bit(11) ? 2 : 1;
         s.refused_users = bit(12) ? 5 : 1;
+        s.fresh_without_message = bit(13);
         visit(s);
       }
 }
