@@ -22,6 +22,7 @@ const LIFE_S = 5;
 const LIVES = 4; // tokens that each link must outlive
 const WAITING = 400; // conversations, at the least, before the next ones are published
 const WAVE = 200;
+const TALKED_IN = 5; // conversations that have just been talked in: their windows outlive a lock
 const JOBS = 10; // dispatcher.max-jobs as it is by default
 const BOUND_MS = 120_000;
 
@@ -59,7 +60,8 @@ async function withShortTokens(body) {
         MEMORY_API_ENDPOINT: undefined, COSMOS_ENDPOINT: `https://${HOSTS.cosmos}:443/`,
       });
       const { cert } = entra.certificate;
-      await stack.start_worker(`--session_loader.ca-file=${cert}`, `--process.ca-file=${cert}`);
+      await stack.start_worker(`--session_loader.ca-file=${cert}`, `--process.ca-file=${cert}`,
+        '--dispatcher.quiet=10s', '--dispatcher.max-age=10s');
       await stack.ready();
       await body(stack, edge);
       await stack.worker.stop();
@@ -84,13 +86,14 @@ async function tokensUsed(stack, edge) {
 
 /** Publishes as soon as fewer than WAITING conversations wait, until `enough`: {chats, least that waited, notReady}. */
 async function underFullLoad(stack, enough) {
-  const chats = [];
+  const chats = Array.from({ length: TALKED_IN }, (_, i) => conversation(i, { at: Date.now() }));
+  await stack.publish(chats);
   const notReady = [];
   let least = Infinity;
   await until('every link has outlived its tokens', async () => {
     if (!stack.worker.alive) throw new Hopeless(stack.worker.lastWords());
     const { active, locked } = await stack.subscription();
-    if (chats.length > 0) least = Math.min(least, active + locked);
+    if (chats.length > TALKED_IN) least = Math.min(least, active + locked);
     if (active + locked < WAITING) {
       const wave = WAVE + WAITING - active - locked;
       const more = Array.from({ length: wave }, (_, i) => conversation(chats.length + i));
