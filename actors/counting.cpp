@@ -7,6 +7,17 @@ double seconds(flow::duration d) {
   return std::chrono::duration<double>(d).count();
 }
 
+void note_given_up(services& s, const analysis::book_entry& e) {
+  s.metrics.spans_given_up.at(e.span.reason).Increment();
+  observe::log(log_level::warning, "span-given-up")
+      .field("session", e.session_id)
+      .field("from", e.span.from.id)
+      .field("to", e.span.to.id)
+      .field("reason", e.span.reason)
+      .field("attempts", e.span.attempts)
+      .field("effect", "these messages are not asked about again");
+}
+
 }  // namespace
 
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took) {
@@ -40,13 +51,25 @@ void count_embedding(observe::metrics& m, const llm::embedding& e) {
   if (e.tokens > 0) m.llm_tokens.at("embedding").Increment(static_cast<double>(e.tokens));
 }
 
-void count_commit(observe::metrics& m, const memory::commit& c, const memory::commit_reply& reply) {
+void count_commit(observe::metrics& m, const memory::commit_reply& reply) {
   m.commits.at(to_string(reply.outcome)).Increment();
   if (reply.operations_applied > 0) m.operations_applied.Increment(reply.operations_applied);
   if (reply.operations_dropped > 0)
     m.operations_dropped.at("not-applied").Increment(reply.operations_dropped);
-  if (reply.outcome != memory::commit_outcome::stored) return;
-  for (const auto& s : c.skipped) m.spans_skipped.at(s.reason).Increment();
+}
+
+void count_skipped(services& s, const memory::commit& c) {
+  for (const auto& span : c.skipped) s.metrics.spans_skipped.at(span.reason).Increment();
+  for (const auto& e : s.skipped.stored(c, s.wall_clock())) note_given_up(s, e);
+  if (!c.skipped.empty() || !c.retried.empty()) s.status.list("skipped_spans", s.skipped.json());
+}
+
+void count_expired(services& s, const analysis::book_entry& e, const std::optional<memory::record>& stored,
+                   wall_time now) {
+  auto gone = e;
+  gone.span.reason = memory::budget_expired;
+  if (s.skipped.expired(e, stored, now)) note_given_up(s, gone);
+  s.status.list("skipped_spans", s.skipped.json());
 }
 
 void count_settled(observe::metrics& m, const flow::settlement& s, bool refused) {

@@ -1,6 +1,7 @@
 // What the actors count, in the terms of observe::metrics: one function per thing that happened.
 #pragma once
 
+#include "actors/services.hpp"
 #include "protocol/flow/dispatch.hpp"
 #include "protocol/llm/analyst.hpp"
 #include "protocol/memory/store.hpp"
@@ -12,7 +13,13 @@ void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);
 void count_embedding(observe::metrics& m, const llm::embedding& e);
-void count_commit(observe::metrics& m, const memory::commit& c, const memory::commit_reply& reply);
+void count_commit(observe::metrics& m, const memory::commit_reply& reply);
+/// Which spans a stored commit skipped, and which it gives up.
+void count_skipped(services& s, const memory::commit& c);
+/// A span that waited for the budget until its conversation left Redis; nothing where the record skips it no
+/// more.
+void count_expired(services& s, const analysis::book_entry& e, const std::optional<memory::record>& stored,
+                   wall_time now);
 void count_settled(observe::metrics& m, const flow::settlement& s, bool refused);
 
 }  // namespace mw

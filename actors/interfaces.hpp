@@ -31,7 +31,7 @@ using analyzer_actor =
 
 using writer_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<analysed_job>, reacts_to<probe>, reacts_to<answer_saved>,
-                     reacts_to<committed>, reacts_to<settings_changed>>;
+                     reacts_to<committed>, reacts_to<settings_changed>, reacts_to<tick_message>>;
 
 using admin_actor = caf::typed_actor<reacts_to<routes>>;
 

@@ -141,7 +141,11 @@ void llm_analyzer_state::start(loaded_job j) {
   a.limits.max_output_tokens = settings_->llm_analyzer.max_output_tokens;
   a.calls_used = j.spec.calls_used;
   a.since = self_->clock().now();
-  if (!budget_left()) return hand_on(a, analysis::commit_of_defaults(a.part(), "budget", a.used, ""));
+  if (!budget_left()) {
+    // What was skipped before is not looked at again today: without a call nothing would be different.
+    a.whole->covers_event = !a.whole->cut_short || a.whole->span.empty();
+    return hand_on(a, analysis::commit_of_defaults(a.part(), memory::budget_spent, a.used, ""));
+  }
   call(active_.insert_or_assign(j.spec.id, std::move(a)).first->second);
 }
 
@@ -309,8 +313,7 @@ void llm_analyzer_state::hand_on(active& a, memory::commit c) {
   out.calls_used = a.calls_used;
   // The half that failed comes next, in parts of the same size; a whole that fitted starts from the whole
   // again.
-  out.prefix =
-      done.covers_event || done.messages.size() <= 1 ? 0 : static_cast<uint32_t>(done.messages.size());
+  out.prefix = !done.cut_short || done.messages.size() <= 1 ? 0 : static_cast<uint32_t>(done.messages.size());
   count_stage(services_->metrics, flow::stage::analyse, self_->clock().now() - a.since);
   active_.erase(a.spec.id);
   if (const auto writer = handle_of<writer_actor>(routes_.writer)) self_->send(writer, std::move(out));

@@ -5,9 +5,17 @@
 #include "actors/session_loader.hpp"
 #include "actors/tell.hpp"
 #include "actors/tracing.hpp"
+#include "protocol/analysis/commit_building.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw {
+namespace {
+
+/// How often, and how many at once, skipped spans are looked for whose conversation has left Redis.
+constexpr std::chrono::minutes expired_every{1};
+constexpr size_t expired_at_once = 200;
+
+}  // namespace
 
 writer_actor::behavior_type memory_writer(writer_actor::stateful_pointer<memory_writer_state> self,
                                           std::shared_ptr<services> s) {
@@ -20,6 +28,7 @@ void memory_writer_state::init(writer_actor::pointer self, std::shared_ptr<servi
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
   take_settings();
+  self_->delayed_send(self_, expired_every, tick_message::value);
 }
 
 void memory_writer_state::take_settings() {
@@ -47,6 +56,10 @@ writer_actor::behavior_type memory_writer_state::behavior() {
           take_settings();
           grant();
         });
+      },
+      [this](tick_message) {
+        guarded(self_, 0, [&] { look_for_expired(); });
+        self_->delayed_send(self_, expired_every, tick_message::value);
       },
   };
 }
@@ -112,6 +125,7 @@ void memory_writer_state::take_committed(const committed& c) {
   r.at = flow::stage::commit;
   r.calls_used = w.job.calls_used;
   r.prefix = w.job.prefix;
+  if (!c.failed && c.reply.outcome == memory::commit_outcome::stored) count_skipped(*services_, w.job.commit);
   if (w.marking) {
     r.error = w.refused;
     return finish(c.id, std::move(r));
@@ -122,7 +136,7 @@ void memory_writer_state::take_committed(const committed& c) {
     r.error = c.error;
     return finish(c.id, std::move(r));
   }
-  count_commit(services_->metrics, w.job.commit, c.reply);
+  count_commit(services_->metrics, c.reply);
   switch (c.reply.outcome) {
     case memory::commit_outcome::stored:
     case memory::commit_outcome::covered:
@@ -141,17 +155,24 @@ void memory_writer_state::take_committed(const committed& c) {
   finish(c.id, std::move(r));
 }
 
-// The watermark moves past what can never be stored; the summary and the profile stay as they are.
 void memory_writer_state::mark_refused(writing& w, const failure& why) {
   w.marking = true;
   w.refused = why;
-  auto& c = w.job.commit;
-  c.keep_summary = true;
-  c.operations.clear();
-  c.embedding.clear();
-  c.skipped.clear();
-  if (!c.span.empty()) c.skipped.push_back({c.span.front(), c.span.back(), "memory-rejected", 3});
+  analysis::mark_refused(w.job.commit);
   write(w.job.spec.id);
+}
+
+// The record says whether they are skipped still: another replica may have analysed them.
+void memory_writer_state::look_for_expired() {
+  const auto now = services_->wall_clock();
+  const auto overdue = services_->skipped.overdue(now, expired_at_once);
+  for (const auto& e : overdue)
+    services_->outside.store->read(e.user_id, e.session_id,
+                                   [services = services_, e, now](const result<memory::context>& r) {
+                                     if (!r) return services->skipped.look_again(e, now);
+                                     count_expired(*services, e, r->conversation, now);
+                                   });
+  if (!overdue.empty()) services_->status.list("skipped_spans", services_->skipped.json());
 }
 
 void memory_writer_state::finish(uint64_t id, flow::job_result r) {

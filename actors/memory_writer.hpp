@@ -33,6 +33,7 @@ class memory_writer_state {
   void mark_refused(writing& w, const failure& why);
   void finish(uint64_t id, flow::job_result r);
   void probe_store(bool at_start);
+  void look_for_expired();
   void grant();
 
   writer_actor::pointer self_ = nullptr;

@@ -7,6 +7,7 @@
 
 #include "actors/call_book.hpp"
 #include "actors/ports.hpp"
+#include "protocol/analysis/skipped_book.hpp"
 #include "protocol/config/reload.hpp"
 #include "protocol/flow/byte_budget.hpp"
 #include "protocol/flow/job.hpp"
@@ -73,6 +74,7 @@ struct services {
   flow::byte_budget bytes;
   call_book calls;
   token_budget tokens;
+  analysis::skipped_book skipped;
   session_slot session;
   redis_run_watch redis_run;
   observe::metrics& metrics;

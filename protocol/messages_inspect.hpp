@@ -85,7 +85,7 @@ typename I::result_type inspect(I& f, operation& x) {
 
 template <class I>
 typename I::result_type inspect(I& f, skipped_span& x) {
-  return f(caf::meta::type_name("mw.skipped_span.v1"), x.from, x.to, x.reason, x.attempts);
+  return f(caf::meta::type_name("mw.skipped_span.v1"), x.from, x.to, x.reason, x.attempts, x.tried);
 }
 
 template <class I>
@@ -134,7 +134,8 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
   };
   return inspect_parts(f, "mw.loaded_conversation.v1", assign, x.user_id, x.session_id, x.title, profile,
                        x.profile_existed, x.epoch, x.forgotten_before, x.previous_summary, has_base, base,
-                       x.through, x.span, x.retried, x.left, x.messages, x.covers_event);
+                       x.through, x.span, x.retried, x.left, x.expired, x.breaks, x.messages, x.retry_alone,
+                       x.cut_short, x.covers_event);
 }
 
 }  // namespace analysis

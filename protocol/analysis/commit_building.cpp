@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace mw::analysis {
 namespace {
@@ -20,27 +21,45 @@ memory::commit frame_of(const loaded_conversation& c, const memory::usage& used,
   out.model = std::string{model};
   for (const auto& s : c.retried) out.retried.push_back({s.from, s.to});
   out.skipped = c.left;
+  for (auto gone : c.expired) {
+    out.retried.push_back({gone.from, gone.to});
+    gone.reason = gone.waits_for_budget() ? memory::budget_expired : memory::expired;
+    gone.attempts = memory::max_span_attempts;
+    out.skipped.push_back(std::move(gone));
+  }
   return out;
 }
 
-/// The messages that are new now, as one span; those that were skipped before keep their own, one attempt
-/// older, as far as they were tried.
+/// A formerly skipped span has one attempt more, as far as it was asked about.
+void record_again(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
+  if (reason == memory::budget_spent) {
+    // Nothing was asked, nothing changes.
+    out.retried.clear();
+    out.skipped.clear();
+    return;
+  }
+  auto again = c.retried.front();
+  if (!c.left.empty()) again.to = c.messages.back().position;
+  again.reason = reason;
+  again.tried = out.through.id;
+  ++again.attempts;
+  out.skipped.push_back(std::move(again));
+}
+
+/// The messages as spans without gaps: the first attempt at all of them, or none.
 void record_skipped(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
-  for (auto again : c.retried) {
-    ++again.attempts;
-    const bool cut = std::any_of(c.left.begin(), c.left.end(),
-                                 [&](const memory::skipped_span& l) { return l.to.id == again.to.id; });
-    if (cut) again.to = c.messages.back().position;
-    out.skipped.push_back(std::move(again));
+  const bool asked = reason != memory::budget_spent;
+  const auto record = [&](size_t from, size_t to) {
+    if (from >= to) return;
+    out.skipped.push_back({c.messages[from].position, c.messages[to - 1].position, std::string{reason},
+                           asked ? 1U : 0U, asked ? out.through.id : std::string{}});
+  };
+  size_t from = 0;
+  for (const size_t gap : c.breaks) {
+    if (gap >= c.messages.size()) break;
+    record(std::exchange(from, gap), gap);
   }
-  const llm::prompt_message* first = nullptr;
-  const llm::prompt_message* last = nullptr;
-  for (const auto& p : c.span) {
-    if (p.message == span_part::not_analysed) continue;
-    last = &c.messages[p.message];
-    if (first == nullptr) first = last;
-  }
-  if (first != nullptr) out.skipped.push_back({first->position, last->position, std::string{reason}, 1});
+  record(from, c.messages.size());
 }
 
 }  // namespace
@@ -69,8 +88,34 @@ memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view
   out.span = span_positions(c);
   out.defaults = true;
   out.summary = default_summary;
-  record_skipped(out, c, reason);
+  if (c.retry_alone) {
+    record_again(out, c, reason);
+  } else {
+    record_skipped(out, c, reason);
+  }
   return out;
+}
+
+void mark_refused(memory::commit& c) {
+  constexpr std::string_view why = "memory-rejected";
+  c.keep_summary = true;
+  c.operations.clear();
+  c.embedding.clear();
+  if (c.defaults) return;  // its messages are skipped already
+  for (const auto& r : c.retried) {
+    const auto rest = std::find_if(c.skipped.begin(), c.skipped.end(),
+                                   [&](const memory::skipped_span& s) { return s.to.id == r.to.id; });
+    if (rest == c.skipped.end()) {
+      c.skipped.push_back({r.from, r.to, std::string{why}, memory::max_span_attempts});
+    } else if (!rest->given_up()) {
+      rest->from = r.from;
+      rest->attempts = rest->waits_for_budget() ? 1 : rest->attempts + 1;
+      rest->reason = why;
+      rest->tried = c.through.id;
+    }
+  }
+  if (!c.span.empty())
+    c.skipped.push_back({c.span.front(), c.span.back(), std::string{why}, memory::max_span_attempts});
 }
 
 uint64_t fingerprint(const loaded_conversation& c) {

@@ -15,9 +15,14 @@ memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, c
 memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const memory::usage& used,
                          std::string_view model);
 
-/// No usable answer: defaults, and the messages are recorded as skipped for `reason`.
+/// No usable answer: defaults, and the messages are recorded as skipped for `reason`; memory::budget_spent:
+/// nothing was asked.
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
                                   const memory::usage& used, std::string_view model);
+
+/// The store refuses this commit for ever: the watermark moves past it, and what it was about is given up; a
+/// retried span that was asked about in part has an attempt more. Summary and profile stay as they are.
+void mark_refused(memory::commit& c);
 
 /// Identifies what was asked: job answers are kept under it, so that a changed conversation is asked anew.
 uint64_t fingerprint(const loaded_conversation& c);

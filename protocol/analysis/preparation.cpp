@@ -7,7 +7,8 @@
 namespace mw::analysis {
 namespace {
 
-constexpr uint32_t max_retries_of_a_span = 3;
+/// A delivery that has cost more calls asks about nothing that was skipped before.
+constexpr uint32_t calls_before_retries = 4;
 
 std::optional<wall_time> event_time(const flow::job_spec& job) {
   if (job.completed_at_ms == 0) return std::nullopt;
@@ -20,23 +21,41 @@ bool is_message_of(std::string_view message_id, std::string_view chat_message_id
          message_id[chat_message_id.size()] == '_';
 }
 
-chat::cut_request cut_request_for(const prepare_request& r, std::string_view forgotten_before,
-                                  std::vector<memory::skipped_span>& retried) {
+chat::cut_request cut_request_for(const prepare_request& r, std::string_view forgotten_before) {
   chat::cut_request q;
   q.chat_message_id = r.job.ids.chat_message();
   q.completed_at = event_time(r.job);
   q.forgotten_before = forgotten_before;
-  if (!r.stored.conversation) return q;
-  q.through = r.stored.conversation->through;
-  // Skipped spans enter the next window again, not the next round of this one: what is refused would be
-  // refused once more, together with the rest, until no call is left.
-  if (r.job.calls_used > 0) return q;
-  for (const auto& s : r.stored.conversation->skipped) {
-    if (s.attempts >= max_retries_of_a_span) continue;
-    retried.push_back(s);
-    q.retry.push_back({s.from, s.to});
-  }
+  if (r.stored.conversation) q.through = r.stored.conversation->through;
   return q;
+}
+
+/// What of the record's skipped spans is to be asked about.
+struct formerly_skipped {
+  std::vector<memory::skipped_span> unasked;  ///< for want of budget: together with what is new
+  std::vector<memory::skipped_span> refused;  ///< each alone, and each but once while the watermark stays
+  std::vector<memory::skipped_span> tried;    ///< refused ones that had their turn at this watermark
+  std::vector<memory::skipped_span> expired;
+};
+
+formerly_skipped look_through(const prepare_request& r, const chat::cut_request& of_event) {
+  formerly_skipped out;
+  if (!of_event.through) return out;
+  for (const auto& s : r.stored.conversation->skipped) {
+    if (s.given_up()) continue;
+    auto q = of_event;
+    q.only_retry = true;
+    q.retry = {{s.from, s.to}};
+    const auto found = chat::cut_new(r.conversation, q);
+    if (found.retry_seen == 0) out.expired.push_back(s);
+    if (found.fresh.empty()) continue;
+    if (s.waits_for_budget()) {
+      out.unasked.push_back(s);
+    } else if (r.job.calls_used <= calls_before_retries) {
+      (s.tried == of_event.through->id ? out.tried : out.refused).push_back(s);
+    }
+  }
+  return out;
 }
 
 flow::job_result end_with(const flow::job_spec& job, flow::job_end end) {
@@ -87,6 +106,7 @@ void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::
   out.through = cut.advances || !out.base ? positions[cut.through_index] : *out.base;
   out.messages.reserve(cut.fresh.size());
   if (beyond <= cut.through_index) out.span.reserve(cut.through_index + 1 - beyond);
+  out.breaks.assign(cut.breaks.begin(), cut.breaks.end());
   size_t next = beyond;
   for (const size_t i : cut.fresh) {
     for (; next < i; ++next) out.span.push_back({span_part::not_analysed, std::move(positions[next])});
@@ -149,11 +169,12 @@ preparation prepare(const prepare_request& r) {
                       "the conversation belongs to another user than the event names");
     return p;
   }
-  std::vector<memory::skipped_span> retried;
   const std::string forgotten =
       r.stored.user ? memory::forgotten_before(*r.stored.user, r.job.ids.session()) : std::string{};
-  const auto request = cut_request_for(r, forgotten, retried);
-  const auto cut = chat::cut_new(c, request);
+  auto request = cut_request_for(r, forgotten);
+  auto skipped = look_through(r, request);
+  for (const auto& s : skipped.unasked) request.retry.push_back({s.from, s.to});
+  auto cut = chat::cut_new(c, request);
   if (!cut.event_found && !cut.moved_on && !r.job.message_given_up) {
     p.end = !cut.user_spoke && record_covers_event(r.stored, r.job)
                 ? end_with(r.job, flow::job_end::covered)
@@ -162,7 +183,7 @@ preparation prepare(const prepare_request& r) {
     return p;
   }
   p.message_missing_but_moved_on = !cut.event_found && !r.job.message_given_up;
-  if (!cut.user_spoke) {
+  if (!cut.user_spoke && skipped.refused.empty()) {
     p.end = end_with(r.job, flow::job_end::covered);
     return p;
   }
@@ -177,7 +198,18 @@ preparation prepare(const prepare_request& r) {
   out.title = std::move(c.title);
   out.forgotten_before = forgotten;
   fill_stored(out, r.stored);
-  out.retried = std::move(retried);
+  out.retry_alone = !cut.user_spoke;
+  const bool moves = cut.advances && !out.retry_alone;
+  const size_t to_follow = skipped.refused.size() + (moves ? skipped.tried.size() : 0);
+  out.covers_event = to_follow == (out.retry_alone ? 1 : 0);
+  if (out.retry_alone) {
+    skipped.refused.resize(1);
+    request.only_retry = true;
+    request.retry = {{skipped.refused[0].from, skipped.refused[0].to}};
+    cut = chat::cut_new(c, request);
+  }
+  out.retried = std::move(out.retry_alone ? skipped.refused : skipped.unasked);
+  out.expired = std::move(skipped.expired);
   fill_messages(out, c, cut);
   const size_t fit = messages_that_fit(r, out);
   p.conversation = fit < out.messages.size() ? first_messages(out, fit) : std::move(out);
@@ -217,7 +249,8 @@ loaded_conversation first_messages(const loaded_conversation& c, size_t count) {
                 [&](const memory::skipped_span& s) { return !tried_in(c, part.messages.size(), s); });
   for (const auto& s : part.retried)
     if (end_of(c, s) >= part.messages.size())
-      part.left.push_back({c.messages[part.messages.size()].position, s.to, s.reason, s.attempts});
+      part.left.push_back({c.messages[part.messages.size()].position, s.to, s.reason, s.attempts, s.tried});
+  part.cut_short = true;
   part.covers_event = false;
   return part;
 }

@@ -1,6 +1,8 @@
 // From what was loaded to what the LLM is asked, pure (DESIGN 3, 6). session_loader calls prepare() with the
 // conversation, both stored documents and the job; the answer says whether there is work, and which messages
 // it is. A loaded_conversation holds values only and outlives the raw conversation, which is freed after it.
+// What was skipped for want of budget is as good as new. What was refused is asked about again alone, a span
+// a round, after the new messages: neither is charged for the other.
 #pragma once
 
 #include <array>
@@ -36,7 +38,13 @@ struct loaded_conversation : llm::analysis_input {
   std::vector<span_part> span;                ///< messages after base up to and including through
   std::vector<memory::skipped_span> retried;  ///< formerly skipped spans that begin among `messages`
   std::vector<memory::skipped_span> left;     ///< what of these lies behind `messages`: stays recorded
-  bool covers_event = true;                   ///< false: cut short, another round follows
+  std::vector<memory::skipped_span>
+      expired;  ///< formerly skipped, and no message of the user's is left of it
+  /// Places in `messages` before which the conversation has some that are not among them.
+  std::vector<uint32_t> breaks;
+  bool retry_alone = false;  ///< `messages` are of one formerly refused span, and nothing else
+  bool cut_short = false;    ///< not all that was to be asked: the rest follows
+  bool covers_event = true;  ///< false: another round follows
 };
 
 struct prepare_request {

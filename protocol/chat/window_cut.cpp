@@ -1,6 +1,7 @@
 #include "protocol/chat/window_cut.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mw::chat {
 namespace {
@@ -131,16 +132,22 @@ cut cut_new(const conversation& c, const cut_request& request) {
   retry.reserve(request.retry.size());
   for (const auto& span : request.retry) retry.push_back({place{c, span.from}, place{c, span.to}});
   const forgotten gone{request.forgotten_before};
+  bool gap = false;
 
   for (size_t i = 0; i < c.messages.size(); ++i) {
     const auto& m = c.messages[i];
     const bool is_new = !through || through->before(c, i);
-    out.advances = out.advances || is_new;
+    out.advances = out.advances || (is_new && !request.only_retry);
     if (!analysable(m)) continue;
-    const bool retried = !is_new && std::any_of(retry.begin(), retry.end(), [&](const span_place& s) {
+    const bool in_retry = std::any_of(retry.begin(), retry.end(), [&](const span_place& s) {
       return s.from.at_or_before(c, i) && s.to.at_or_after(c, i);
     });
-    if ((!is_new && !retried) || gone.contains(m)) continue;
+    if (in_retry) ++out.retry_seen;
+    if (!(is_new ? !request.only_retry : in_retry) || gone.contains(m)) {
+      gap = true;
+      continue;
+    }
+    if (std::exchange(gap, false) && !out.fresh.empty()) out.breaks.push_back(out.fresh.size());
     out.fresh.push_back(i);
     out.user_spoke = out.user_spoke || m.from == role::user;
   }

@@ -40,6 +40,7 @@ struct cut_request {
   std::vector<message_span> retry;    ///< skipped spans that enter again
   std::string_view forgotten_before;  ///< ISO instant or empty; messages up to it plus forget_skew, and those
                                       ///< without timestamp, are never fresh; unreadable: nothing is fresh
+  bool only_retry = false;            ///< what is new is left out
   std::optional<wall_time>
       completed_at;  ///< the event's; tells which messages came later (see cut::moved_on)
 };
@@ -47,6 +48,10 @@ struct cut_request {
 struct cut {
   /// Indexes of new user and assistant messages with text, ascending (incl. retried).
   std::vector<size_t> fresh;
+  /// Places in `fresh` before which messages lie that are analysed already, or not to be.
+  std::vector<size_t> breaks;
+  /// Messages with text in the spans to retry, forgotten ones too.
+  size_t retry_seen = 0;
   /// Index of the last message covered when `fresh` is analysed: the conversation's last. 0 where the
   /// conversation is empty.
   size_t through_index = 0;

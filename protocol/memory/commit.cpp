@@ -1,5 +1,7 @@
 #include "protocol/memory/commit.hpp"
 
+#include <algorithm>
+
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/position.hpp"
 
@@ -31,22 +33,24 @@ bool was_retried(const skipped_span& s, const commit& c) {
   return false;
 }
 
-/// What is still skipped after this commit: retried spans go, new ones come; a span that failed again has one
-/// more attempt than before.
+/// What is still skipped after this commit: retried spans go, new ones come. The commit has counted the
+/// attempts of what it retried; what somebody else skipped meanwhile has one more with it.
 std::vector<skipped_span> merge_skipped(const std::vector<skipped_span>& before, const commit& c) {
   std::vector<skipped_span> out;
   for (const skipped_span& s : before)
     if (!was_retried(s, c)) out.push_back(s);
   for (skipped_span s : c.skipped) {
     for (const skipped_span& old : before)
-      // The end of a retried span that was not tried itself is no attempt.
-      if (old.from.id == s.from.id || (old.to.id == s.to.id && !was_retried(old, c)))
+      if (!was_retried(old, c) && !s.waits_for_budget() && !old.waits_for_budget() &&
+          (old.from.id == s.from.id || old.to.id == s.to.id))
         s.attempts = std::max(s.attempts, old.attempts + 1);
     std::erase_if(out, [&](const skipped_span& o) { return o.from.id == s.from.id && o.to.id == s.to.id; });
     out.push_back(std::move(s));
   }
-  if (out.size() > max_skipped)
-    out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(out.size() - max_skipped));
+  while (out.size() > max_skipped) {
+    const auto done = std::find_if(out.begin(), out.end(), [](const auto& s) { return s.given_up(); });
+    out.erase(done != out.end() ? done : out.begin());
+  }
   return out;
 }
 

@@ -86,12 +86,23 @@ struct profile {
   }
 };
 
-/// A range the analysis could not use. Enters the next window again until `attempts` reaches 3.
+/// Why a span was skipped without being asked about: the day's tokens were spent, or so until its
+/// conversation left Redis.
+inline constexpr std::string_view budget_spent = "budget";
+inline constexpr std::string_view budget_expired = "budget-expired";
+/// The same for what was skipped for another reason.
+inline constexpr std::string_view expired = "expired";
+inline constexpr uint32_t max_span_attempts = 3;
+
+/// A range the analysis could not use. Comes again with the session's next event, until it is given up.
 struct skipped_span {
   watermark from;
   watermark to;
-  std::string reason;  ///< refused, content-filtered, invalid-answer, truncated, budget
-  uint32_t attempts = 1;
+  std::string reason;     ///< of the last attempt: refused, content-filtered, invalid-answer, ..., budget
+  uint32_t attempts = 1;  ///< answers about this span alone that could not be used
+  std::string tried{};    ///< id of the stored watermark at the last of them: not again before it moves
+  bool waits_for_budget() const { return reason == budget_spent; }
+  bool given_up() const { return attempts >= max_span_attempts && !waits_for_budget(); }
 };
 
 struct usage {

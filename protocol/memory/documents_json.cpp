@@ -143,6 +143,7 @@ skipped_span read_skipped(const json_fields& f) {
   if (const auto to = f.object("to")) s.to = read_watermark(*to);
   s.reason = f.text("reason");
   s.attempts = static_cast<uint32_t>(f.number("attempts"));
+  s.tried = f.text("tried");
   return s;
 }
 void write_skipped(json_writer& out, const skipped_span& s) {
@@ -150,7 +151,9 @@ void write_skipped(json_writer& out, const skipped_span& s) {
   write_watermark(out, s.from);
   out.key("to");
   write_watermark(out, s.to);
-  out.field("reason", s.reason).field("attempts", s.attempts).end_object();
+  out.field("reason", s.reason).field("attempts", s.attempts);
+  if (!s.tried.empty()) out.field("tried", s.tried);
+  out.end_object();
 }
 
 usage read_usage(const json_fields& f) {

@@ -132,9 +132,14 @@ struct metrics : private metric_registry {
   labelled<Counter> operations_dropped =
       counters("memory_worker_operations_dropped_total", "Profile operations dropped, by cause.", "cause",
                {"not-fresh", "not-user", "no-quote", "malformed", "not-applied"});
-  labelled<Counter> spans_skipped =
-      counters("memory_worker_spans_skipped_total", "Parts of conversations recorded as skipped, by reason.",
-               "reason", {"defaults", "budget"});
+  labelled<Counter> spans_skipped = counters(
+      "memory_worker_spans_skipped_total", "Parts of conversations recorded as skipped, by reason.", "reason",
+      {"refused", "content-filtered", "invalid-answer", "truncated", "budget", "memory-rejected"});
+  labelled<Counter> spans_given_up = counters(
+      "memory_worker_spans_given_up_total",
+      "Skipped parts of conversations that will not be asked about again, by the last reason.", "reason",
+      {"refused", "content-filtered", "invalid-answer", "truncated", "memory-rejected", "budget-expired",
+       "expired"});
   labelled<Counter> commits = counters("memory_worker_commits_total", "Commits, by outcome.", "outcome",
                                        {"stored", "covered", "reload", "forgotten"});
 

@@ -77,6 +77,11 @@ void status_board::fact(std::string_view name, double number) {
     facts_.emplace(name, number);
 }
 
+void status_board::list(std::string_view name, std::string json) {
+  const std::lock_guard lock{mutex_};
+  lists_.insert_or_assign(std::string{name}, std::move(json));
+}
+
 bool status_board::ready_locked() const {
   return std::all_of(parts_.begin(), parts_.end(), [](const auto& p) { return well(p.second.now); });
 }
@@ -130,7 +135,9 @@ std::string status_board::status_json() const {
     else
       w.value(std::get<double>(content));
   }
-  w.end_object().end_object();
+  w.end_object();
+  for (const auto& [name, json] : lists_) w.key(name).raw(json);
+  w.end_object();
   return out;
 }
 

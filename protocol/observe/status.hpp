@@ -43,6 +43,8 @@ class status_board {
   void fact(std::string_view name, const char* text) { fact(name, std::string_view{text}); }
   void fact(std::string_view name, const std::string& text) { fact(name, std::string_view{text}); }
   void fact(std::string_view name, double number);
+  /// `json` is a complete JSON value.
+  void list(std::string_view name, std::string json);
 
   bool ready() const;
   struct readiness {
@@ -51,7 +53,7 @@ class status_board {
   };
   /// {"ready":false,"parts":{"redis":{"state":"down","detail":"...","since":"..."},...}}
   readiness report() const;
-  /// The same and service, node, version, started, uptime_s, facts.
+  /// The same and service, node, version, started, uptime_s, facts, and the lists under their own names.
   std::string status_json() const;
 
  private:
@@ -69,6 +71,7 @@ class status_board {
   mutable std::mutex mutex_;
   std::map<std::string, part_state, std::less<>> parts_;
   std::map<std::string, std::variant<std::string, double>, std::less<>> facts_;
+  std::map<std::string, std::string, std::less<>> lists_;
 };
 
 }  // namespace mw::observe

@@ -38,7 +38,7 @@ failure trouble() {
 }
 
 memory::skipped_span span(std::string reason) {
-  return {{"m1", "t1"}, {"m2", "t2"}, std::move(reason), 2};
+  return {{"m1", "t1"}, {"m2", "t2"}, std::move(reason), 2, "m0"};
 }
 
 analysis::loaded_conversation conversation(bool with_base) {
@@ -57,6 +57,10 @@ analysis::loaded_conversation conversation(bool with_base) {
   c.span = {{0, {}}, {analysis::span_part::not_analysed, {"m2", "t2"}}};
   c.retried = {span("refused")};
   c.left = {span("left")};
+  c.expired = {span("expired")};
+  c.breaks = {3};
+  c.retry_alone = true;
+  c.cut_short = true;
   c.messages = {{chat::role::assistant, "text", {"m1", "t1"}, false}};
   c.covers_event = false;
   return c;
@@ -132,6 +136,10 @@ TEST_CASE("a loaded conversation crosses a node unchanged, with and without a st
     CHECK(c.profile[8] == std::vector<std::string>{"last", "of nine"});
     CHECK(c.forgotten_before == "2026-01-01");
     CHECK(c.left.size() == 1);
+    CHECK(c.expired.size() == 1);
+    CHECK(c.breaks == std::vector<uint32_t>{3});
+    CHECK(c.retry_alone);
+    CHECK(c.cut_short);
     CHECK_FALSE(c.messages.at(0).fresh);
     CHECK_FALSE(c.covers_event);
   }

@@ -52,23 +52,55 @@ TEST_CASE("messages that are not analysed lie in the span all the same") {
   CHECK(span_ids(*p) == names{"m1", "m2", "m3", "m4", "m5"});
 }
 
-TEST_CASE("skipped messages come back with the next new ones, at most three times") {
-  const auto again = loaded(6, stored_up_to(4, {skipped(1, 2, 2), skipped(3, 4, 3)}));
-  CHECK(ids_of(again) == names{"m1", "m2", "m5", "m6"});
+TEST_CASE("refused messages are asked about alone, after the new ones, at most three times") {
+  auto stored = stored_up_to(4, {skipped(1, 2, 2), skipped(3, 4, 3)});
+  const auto fresh = loaded(6, stored);
+  CHECK(ids_of(fresh) == names{"m5", "m6"});
+  CHECK(fresh.retried.empty());
+  CHECK_FALSE(fresh.covers_event);
+  CHECK_FALSE(fresh.cut_short);
+  stored.conversation = stored_after(stored, commit_of(fresh, {}, {}, "model"));
+  const auto again = loaded(6, stored);
+  CHECK(ids_of(again) == names{"m1", "m2"});
   CHECK(texts_of(again.retried) == names{"m1-m2 refused 2"});
-  CHECK(span_ids(again) == names{"m5", "m6"});
+  CHECK(again.span.empty());
+  CHECK(again.covers_event);
+}
+
+TEST_CASE("what was not asked about for want of budget comes back with the new messages") {
+  const auto again = loaded(6, stored_up_to(4, {skipped(1, 2, 3, "budget"), skipped(4, 4, 0, "budget")}));
+  CHECK(ids_of(again) == names{"m1", "m2", "m4", "m5", "m6"});
+  CHECK(again.breaks == std::vector<uint32_t>{2});
+  CHECK(again.covers_event);
+  const auto c = commit_of_defaults(again, "budget", {}, "");
+  CHECK(texts_of(c.skipped) == names{"m1-m2 budget 0", "m4-m6 budget 0"});
+}
+
+TEST_CASE(
+    "skipped messages that are no longer in the conversation are given up, forgotten ones are not told") {
+  auto c = chat_of(8);
+  c.messages.erase(c.messages.begin(), c.messages.begin() + 4);
+  auto stored = stored_up_to(6, {skipped(1, 2), skipped(3, 4, 0, "budget"), skipped(5, 5)});
+  memory::profile user;
+  user.forgotten_before = time_at(3);
+  stored.user = user;
+  const auto p = prepared(c, stored, job_for(8)).conversation;
+  REQUIRE(p);
+  CHECK(ids_of(*p) == names{"m7", "m8"});
+  const auto after = stored_after(stored, commit_of(*p, {}, {}, "model"));
+  CHECK(texts_of(after.skipped) == names{"m5-m5 refused 1", "m1-m2 expired 3", "m3-m4 budget-expired 3"});
 }
 
 TEST_CASE("a retried span that is analysed is skipped no more") {
   const auto before = stored_up_to(4, {skipped(1, 2)});
-  const auto after = stored_after(before, commit_of(loaded(6, before), {}, {}, "model"));
+  const auto after = stored_after(before, commit_of(loaded(4, before), {}, {}, "model"));
   CHECK(after.skipped.empty());
-  CHECK(after.through == mark(6));
+  CHECK(after.through == mark(4));
 }
 
 TEST_CASE("retried messages alone leave the watermark where it is, and are stored as tried") {
   const auto before = stored_up_to(4, {skipped(1, 2)});
-  const auto part = loaded(6, before, 2);
+  const auto part = loaded(4, before, 2);
   CHECK(ids_of(part) == names{"m1", "m2"});
   CHECK(part.through == mark(4));
   CHECK(part.span.empty());
@@ -90,19 +122,36 @@ TEST_CASE("a retried span that does not fit is tried in parts, and every round g
 
 TEST_CASE("defaults for a part of a retried span count the try for that part only") {
   const auto before = stored_up_to(8, {skipped(1, 6)});
-  const auto part = loaded(10, before, 4);
+  const auto part = loaded(8, before, 4);
   const auto after = stored_after(before, commit_of_defaults(part, "refused", {}, "model"));
   CHECK(texts_of(after.skipped) == names{"m5-m6 refused 1", "m1-m4 refused 2"});
 }
 
-TEST_CASE("defaults record the new messages as skipped once, and retried ones one attempt further") {
+TEST_CASE("defaults record the new messages as skipped once, and what was skipped before stays as it is") {
   const auto before = stored_up_to(4, {skipped(1, 2)});
   const auto c = commit_of_defaults(loaded(7, before), "content-filtered", {}, "model");
+  CHECK(c.retried.empty());
   CHECK(c.defaults);
   CHECK(c.summary == default_summary);
   CHECK(c.operations.empty());
-  CHECK(texts_of(c.skipped) == names{"m1-m2 refused 2", "m5-m7 content-filtered 1"});
+  CHECK(texts_of(c.skipped) == names{"m5-m7 content-filtered 1"});
   CHECK(c.through == mark(7));
+}
+
+TEST_CASE("defaults for a refused span alone are one attempt more, and it waits for the next message then") {
+  auto stored = stored_up_to(4, {skipped(1, 2)});
+  const auto c = commit_of_defaults(loaded(4, stored), "content-filtered", {}, "model");
+  CHECK(texts_of(c.skipped) == names{"m1-m2 content-filtered 2"});
+  stored.conversation = stored_after(stored, c);
+  CHECK(prepared(chat_of(4), stored, job_for(4)).end.end == flow::job_end::covered);
+  CHECK(prepared(chat_of(5), stored, job_for(5)).conversation);
+}
+
+TEST_CASE("a delivery that has cost many calls asks about nothing that was skipped before") {
+  auto job = job_for(4);
+  job.calls_used = 5;
+  const auto stored = stored_up_to(4, {skipped(1, 2)});
+  CHECK(prepared(chat_of(4), stored, job).end.end == flow::job_end::covered);
 }
 
 TEST_CASE("defaults never replace a summary that was made") {

@@ -9,7 +9,7 @@ using namespace mw::memory;
 
 TEST_CASE("a record survives writing and reading") {
   commit c = make_commit(0, 4);
-  c.skipped = {{msg(2), msg(3), "refused", 2}};
+  c.skipped = {{msg(2), msg(3), "refused", 2, "m9"}};
   c.embedding = {0.25F, -0.1F};
   c.persons = {"Žofie \"Z\""};
   c.used = {1, 2, 3, 4, 5};
@@ -25,6 +25,7 @@ TEST_CASE("a record survives writing and reading") {
   REQUIRE(back->skipped.size() == 1);
   CHECK(back->skipped[0].to == msg(3));
   CHECK(back->skipped[0].attempts == 2);
+  CHECK(back->skipped[0].tried == "m9");
   CHECK(back->used.reasoning_tokens == 4);
   CHECK(back->model == "model-1");
   CHECK(write_record(*back) == write_record(r));

@@ -145,10 +145,17 @@ TEST_CASE("skipped spans are recorded, retried ones leave, and a second failure 
   CHECK(apply_to_record(first, good, now).next.skipped.empty());
 
   commit again = good;
-  again.skipped = {{msg(2), msg(3), "refused", 1}};
+  again.skipped = {{msg(2), msg(3), "refused", 2}};
   const auto change = apply_to_record(first, again, now);
   REQUIRE(change.next.skipped.size() == 1);
   CHECK(change.next.skipped[0].attempts == 2);
+
+  commit unaware = make_commit(4, 8);
+  unaware.skipped = {{msg(2), msg(3), "refused", 1}};
+  CHECK(apply_to_record(first, unaware, now).next.skipped[0].attempts == 2);
+  unaware.skipped[0].reason = std::string{budget_spent};
+  unaware.skipped[0].attempts = 0;
+  CHECK(apply_to_record(first, unaware, now).next.skipped[0].attempts == 0);
 }
 
 TEST_CASE("a retry of skipped spans alone, without new messages, is stored once and covered after") {
