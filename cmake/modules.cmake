@@ -8,6 +8,10 @@
 set(MW_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
     -Wno-missing-field-initializers -Wno-restrict -Wno-stringop-overflow)
 
+if(MW_DELIBERATE_FAULTS)
+  add_compile_definitions(MW_DELIBERATE_FAULTS)
+endif()
+
 if(MW_SANITIZE)
   # -fno-sanitize=null: CAF 0.17's spawn code forms null references on purpose of its own (reference/caf.md 8).
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=null -fno-sanitize-recover=all -fno-omit-frame-pointer)

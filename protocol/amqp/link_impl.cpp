@@ -4,6 +4,8 @@
 #include <proton/link.h>
 #include <proton/session.h>
 
+#include "protocol/base/deliberate_fault.hpp"
+
 namespace mw::amqp {
 namespace {
 
@@ -81,7 +83,10 @@ void receiver_link::impl::run(adopt_command c) {
     if (held_.contains(lock.sequence_number))
       continue;  // redelivered here already: that lock is the good one
     held_.emplace(lock.sequence_number, held{.token = lock.token});
-    locks_.adopt(lock.sequence_number, lock.token, lock.latest_end, now);
+    if (deliberate_fault("adopt-with-old-lock-end"))
+      locks_.hold(lock.sequence_number, lock.token, now, now);
+    else
+      locks_.adopt(lock.sequence_number, lock.token, lock.latest_end, now);
   }
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/base/deliberate_fault.hpp"
+
 namespace mw::chat {
 namespace {
 
@@ -127,7 +129,7 @@ cut cut_new(const conversation& c, const cut_request& request) {
   cut out;
   out.event_found = find_event_message(c, request.chat_message_id).has_value();
   std::optional<place> through;
-  if (request.through) through.emplace(c, *request.through);
+  if (request.through && !deliberate_fault("ignore-watermark")) through.emplace(c, *request.through);
   std::vector<span_place> retry;
   retry.reserve(request.retry.size());
   for (const auto& span : request.retry) retry.push_back({place{c, span.from}, place{c, span.to}});

@@ -7,6 +7,7 @@
 #include <random>
 #include <unordered_map>
 
+#include "protocol/base/deliberate_fault.hpp"
 #include "protocol/cosmos/session_tokens.hpp"
 #include "protocol/cosmos/signing.hpp"
 #include "protocol/http/url.hpp"
@@ -243,7 +244,8 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
       default:
         break;
     }
-    if (!a.if_match.empty()) r.headers.emplace_back("if-match", a.if_match);
+    if (!a.if_match.empty() && !deliberate_fault("skip-compare-and-swap"))
+      r.headers.emplace_back("if-match", a.if_match);
   }
 
   void take(const call_ptr& c, result<http::response> r) {

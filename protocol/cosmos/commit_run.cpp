@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "protocol/base/deliberate_fault.hpp"
 #include "protocol/cosmos/document_store.hpp"
 #include "protocol/memory/documents_json.hpp"
 
@@ -94,7 +95,12 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     write_profile(change.next, pair.user ? pair.user->etag : std::string{});
   }
 
-  void write_profile(const memory::profile& next, const std::string& etag) {
+  void write_profile(const memory::profile& next, const std::string& etag, bool after_record = false) {
+    if (deliberate_fault("record-before-profile") && !after_record)
+      return core_->items->send(write_record_ask(*core_, record_, record_etag_), until_,
+                                [self = shared_from_this(), next, etag](const result<answer>&) {
+                                  self->write_profile(next, etag, true);
+                                });
     core_->items->send(write_profile_ask(*core_, next, etag), until_,
                        [self = shared_from_this()](const result<answer>& a) {
                          if (outcome_of(a) != written::yes) return self->again(a);

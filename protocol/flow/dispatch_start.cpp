@@ -2,6 +2,7 @@
 // open.
 #include <algorithm>
 
+#include "protocol/base/deliberate_fault.hpp"
 #include "protocol/flow/dispatch.hpp"
 
 namespace mw::flow {
@@ -140,6 +141,8 @@ void dispatch::submit(job& j, time_point now) {
   j.at = stage::load;
   j.submitted = now;
   port_.note(note::job_started, {&j.spec, nullptr, {}, {}, dependency::none, {}});
+  if (deliberate_fault("complete-before-write"))
+    port_.settle({j.spec.sequence_number, action::complete, "committed", {}});
   port_.submit(j.spec);
 }
 

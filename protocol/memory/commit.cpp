@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/base/deliberate_fault.hpp"
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/position.hpp"
 
@@ -108,8 +109,8 @@ bool has_summary(const record& r) {
 record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now) {
   const bool present = current && current->epoch >= c.epoch;
   if (present && current->epoch > c.epoch) return {commit_outcome::forgotten, {}};
-  const bool positioned = present && current->through.has_value();
-  if (c.base && !positioned) return {commit_outcome::reload, {}};
+  const bool positioned = present && current->through.has_value() && !deliberate_fault("ignore-watermark");
+  if (c.base && !positioned && !deliberate_fault("ignore-watermark")) return {commit_outcome::reload, {}};
   if (positioned) {
     const order where = locate(*current->through, c);
     if (where == order::beyond) return {commit_outcome::covered, {}};
@@ -130,6 +131,7 @@ record_change apply_to_record(const std::optional<record>& current, const commit
 }
 
 std::optional<commit_outcome> check_epoch(const std::optional<profile>& current, const commit& c) {
+  if (deliberate_fault("forget-without-epoch")) return std::nullopt;
   if (!current)
     return c.profile_existed || c.epoch != 0 ? std::optional{commit_outcome::forgotten} : std::nullopt;
   if (current->epoch != c.epoch) return commit_outcome::forgotten;

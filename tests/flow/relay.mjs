@@ -1,12 +1,15 @@
 // A TCP relay between the worker and one of its dependencies, in this process: delays what passes, each way, lets
 // nothing pass for a while (the connections stay), cuts every connection, or refuses new ones. Bytes keep their order.
+// A tap sees every piece before it passes, and may keep it back.
 import net from 'node:net';
 
 export class Relay {
-  /** @param options {delayMs: each way, 0 none} */
+  /** @param options {delayMs: each way, 0 none; tap: (chunk, toTarget, connection) => false keeps the piece back} */
   constructor(targetPort, options = {}) {
     this.targetPort = targetPort;
     this.delayMs = options.delayMs ?? 0;
+    this.tap = options.tap ?? null;
+    this.connections = 0;
     this.stalled = false;
     this.refusing = false;
     this.pipes = new Set();
@@ -62,11 +65,12 @@ export class Relay {
         target.destroy();
       });
     }
-    this.#pipe(client, target);
-    this.#pipe(target, client);
+    const connection = (this.connections += 1);
+    this.#pipe(client, target, (chunk) => this.tap?.(chunk, true, connection));
+    this.#pipe(target, client, (chunk) => this.tap?.(chunk, false, connection));
   }
 
-  #pipe(from, to) {
+  #pipe(from, to, see) {
     const waiting = [];
     const pipe = {
       flush: () => {
@@ -81,6 +85,7 @@ export class Relay {
       },
     };
     const put = (chunk) => {
+      if (chunk !== null && see(chunk) === false) return;
       waiting.push({ chunk, due: performance.now() + this.delayMs });
       pipe.flush();
     };

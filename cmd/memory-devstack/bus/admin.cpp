@@ -88,6 +88,22 @@ admin_reply show_dead_letters(broker& bus, const std::string& path) {
   return reply;
 }
 
+admin_reply show_messages(broker& bus) {
+  admin_reply reply;
+  json_writer w{reply.json};
+  w.begin_array();
+  for (const auto& e : bus.entities().entities()) {
+    if (e.dead_letters() == nullptr) continue;
+    for (const auto& [sequence, m] : e.messages()) {
+      w.begin_object().field("entity", e.path()).field("sequenceNumber", sequence);
+      w.field("messageId", message_id_of(*m.what)).field("deliveryCount", m.delivery_count);
+      w.field("lockedUntil", int64_t{m.locked_until}).end_object();
+    }
+  }
+  w.end_array();
+  return reply;
+}
+
 std::string_view string_field(const dom::element& object, const char* name, std::string_view otherwise = {}) {
   std::string_view text;
   return object[name].get(text) == simdjson::SUCCESS ? text : otherwise;
@@ -247,6 +263,7 @@ admin_reply answer_admin(broker& bus, const admin_request& request) {
   if (request.method == "GET") {
     if (request.path == "/status") return show_status(bus);
     if (request.path == "/dead-letters") return show_dead_letters(bus, query_value(request.query, "entity"));
+    if (request.path == "/messages") return show_messages(bus);
     return problem(404, "no such path; memory-devstack bus --help lists them");
   }
   if (request.method != "POST") return problem(405, "only GET and POST");

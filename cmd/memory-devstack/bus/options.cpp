@@ -161,6 +161,8 @@ Connection string: Endpoint=sb://localhost:PORT;SharedAccessKeyName=dev;SharedAc
 The admin port speaks JSON over HTTP:
   GET  /status                      counts and totals of every entity, connections, faults still pending
   GET  /dead-letters[?entity=PATH]  [{"entity","sequenceNumber","messageId","reason","description","deliveryCount"}]
+  GET  /messages                    every message of the subscriptions and queues that is not settled:
+                                    [{"entity","sequenceNumber","messageId","deliveryCount","lockedUntil"}] (ms; 0: not locked)
   POST /send?topic=NAME             [{"messageId","body","sessionId"?,"properties"?}], body text or any JSON -> {"sent":N}
   POST /settings                    {"lockDurationMs"?,"maxDeliveryCount"?,"delivering"?,
                                     "settleDelayMs"? (answers to settlements come later), "releasedCounts"?

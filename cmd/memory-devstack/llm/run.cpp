@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <optional>
 
 #include "cmd/memory-devstack/llm/service.hpp"
@@ -19,6 +19,7 @@ constexpr unsigned server_threads = 256;  // a waiting answer holds a thread
 
 constexpr std::string_view help_text =
     R"(usage: memory-devstack llm [--port N] [--api-key KEY] [--latency-median-ms M] [--latency-sigma S] [--seed N]
+                          [--list-calls on]
 
 An LLM endpoint for development and tests, on 127.0.0.1. Answers come from rules over the conversation in the
 request, in the schema the request asks for. It speaks /v1/..., /openai/v1/... and /openai/deployments/NAME/...
@@ -29,6 +30,7 @@ request, in the schema the request asks for. It speaks /v1/..., /openai/v1/... a
   --latency-median-ms M  lognormal latency of answers; default 0
   --latency-sigma S      of its logarithm; default 0
   --seed N               of latency and fault rates
+  --list-calls on        GET /_admin/calls?from=N lists the calls from that number on, with hashes of their messages
 
 Faults: POST /_admin/faults {"clear":bool,"latency_median_ms":M,"latency_sigma":S,"faults":[RULE...]}; GET shows
 them, DELETE removes them. RULE: {"kind":K, "next":N | "rate":P, "trigger":WORD, "embeddings":bool, ...} applies to
@@ -60,6 +62,10 @@ bool read_option(std::string_view name, std::string_view value, llm_options& o) 
     return read_number(value, o.service.latency_median_ms) && o.service.latency_median_ms >= 0;
   if (name == "--latency-sigma")
     return read_number(value, o.service.latency_sigma) && o.service.latency_sigma >= 0;
+  if (name == "--list-calls") {
+    o.service.list_calls = value == "on";
+    return value == "on" || value == "off";
+  }
   if (name != "--api-key") return false;
   o.service.api_key = value;
   return true;
@@ -106,7 +112,11 @@ int run_llm(std::span<const std::string> args) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread starts, so that all inherit it
   stop_gate gate;
   standin::service service{options->service, [&gate](std::chrono::milliseconds t) { return gate.wait(t); },
-                           [] { return static_cast<int64_t>(std::time(nullptr)); }};
+                           [] {
+                             return std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                 .count();
+                           }};
   http::server_options where;
   where.port = options->port;
   where.threads = server_threads;

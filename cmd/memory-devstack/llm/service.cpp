@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 
 #include "cmd/memory-devstack/llm/answer.hpp"
@@ -130,8 +131,9 @@ http::server_response service::administer(const http::server_request& request) {
     counters_.reset();
     return json_answer(200, counters_.json());
   }
+  if (request.path == "/_admin/calls" && request.method == "GET") return list_calls(request);
   if (request.path != "/_admin/faults")
-    return http::problem(404, "Not Found", "only /_admin/faults and /_admin/stats");
+    return http::problem(404, "Not Found", "only /_admin/faults, /_admin/stats and /_admin/calls");
   if (request.method == "POST") return set_faults(request.body);
   const std::lock_guard lock{mutex_};
   if (request.method == "DELETE") plan_.clear();
@@ -150,6 +152,16 @@ http::server_response service::administer(const http::server_request& request) {
   }
   w.end_array().end_object();
   return json_answer(200, out);
+}
+
+http::server_response service::list_calls(const http::server_request& request) const {
+  if (!options_.list_calls) return http::problem(404, "Not Found", "calls are listed with --list-calls");
+  const std::string from = request.parameter("from");
+  uint64_t first = 1;
+  const auto end = std::from_chars(from.data(), from.data() + from.size(), first);
+  if (!from.empty() && (end.ec != std::errc{} || end.ptr != from.data() + from.size()))
+    return http::problem(400, "Bad Request", "from must be a call's number");
+  return json_answer(200, calls_.json(first));
 }
 
 http::server_response service::set_faults(std::string_view body) {
@@ -219,6 +231,14 @@ service::outcome service::chat(const http::server_request& request, const route&
                          "response_format"}),
             "refused",
             {}};
+  if (!options_.list_calls) return answer_or_fault(chat, r);
+  const uint64_t number = calls_.began(chat.model, read_transcript(chat.messages), now_());
+  auto o = answer_or_fault(chat, r);
+  calls_.ended(number, o.name, now_());
+  return o;
+}
+
+service::outcome service::answer_or_fault(const chat_request& chat, const route& r) {
   const auto prompt = joined_text(chat.messages);
   token_use use;
   use.prompt = count_tokens(prompt) + 4 * chat.messages.size();
@@ -244,7 +264,7 @@ service::outcome service::answer_chat(const chat_request& parsed, const route& r
   const std::string model = !r.deployment.empty()  ? r.deployment
                             : parsed.model.empty() ? options_.model
                                                    : parsed.model;
-  auto response = json_answer(200, completion_body(c, r.kind, model, id, now_(), use));
+  auto response = json_answer(200, completion_body(c, r.kind, model, id, now_() / 1000, use));
   response.headers.emplace_back("x-request-id", id);
   add_rate_headers(response, false);
   if (fault && fault->kind == fault_kind::cut) response.cut_after = fault->cut_after;

@@ -1,8 +1,8 @@
 // The LLM stand-in without its socket: takes a request, gives the answer of an OpenAI-compatible or Azure
 // OpenAI endpoint, or the fault that was ordered for it. Endpoints: chat/completions and embeddings under
 // /v1, /openai/v1 and /openai/deployments/{D}?api-version=..; POST|GET|DELETE /_admin/faults, GET|DELETE
-// /_admin/stats. handle() may run on any number of threads at once; waiting (latency, hang) goes through the
-// given function, which returns false when the server is stopping.
+// /_admin/stats, GET /_admin/calls?from=N. handle() may run on any number of threads at once; waiting
+// (latency, hang) goes through the given function, which returns false when the server is stopping.
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 
+#include "cmd/memory-devstack/llm/call_list.hpp"
 #include "cmd/memory-devstack/llm/chat_request.hpp"
 #include "cmd/memory-devstack/llm/counters.hpp"
 #include "cmd/memory-devstack/llm/faults.hpp"
@@ -26,12 +27,13 @@ struct service_options {
   double latency_sigma = 0;  ///< of the logarithm
   uint64_t seed = 1;
   std::string model = "stand-in-1";
+  bool list_calls = false;  ///< keep the list of calls; it costs reading each prompt once more
 };
 
 class service {
  public:
   using wait_fn = std::function<bool(std::chrono::milliseconds)>;
-  using now_fn = std::function<int64_t()>;  ///< unix seconds
+  using now_fn = std::function<int64_t()>;  ///< unix milliseconds
   service(service_options options, wait_fn wait, now_fn now);
 
   http::server_response handle(const http::server_request& request);
@@ -53,7 +55,9 @@ class service {
                                                            const route& r) const;
   http::server_response administer(const http::server_request& request);
   http::server_response set_faults(std::string_view body);
+  http::server_response list_calls(const http::server_request& request) const;
   outcome chat(const http::server_request& request, const route& r);
+  outcome answer_or_fault(const chat_request& chat, const route& r);
   outcome embeddings(const http::server_request& request, const route& r);
   outcome answer_chat(const chat_request& parsed, const route& r, const std::string& prompt, token_use use,
                       const std::optional<fault_rule>& fault);
@@ -66,6 +70,7 @@ class service {
   const wait_fn wait_;
   const now_fn now_;
   counters counters_;
+  call_list calls_;
   std::mutex mutex_;  // guards the rest
   fault_plan plan_;
   prompt_cache cache_;

@@ -260,3 +260,17 @@ TEST_CASE("receiver link: a broker too busy to renew locks is asked again, and n
   CHECK(c.lost().empty());
   CHECK(c.settle(d.sequence_number));
 }
+
+TEST_CASE("dev bus: what is not settled is listed, with its count and the end of its lock") {
+  dev_bus bus;
+  client c{options_for(bus)};
+  c.become_ready(1);
+  bus.publish(2);
+  c.wait([&] { return c.deliveries().size() == 1; });
+  const std::string listed = bus.admin("GET", "/messages");
+  CHECK(listed.find(R"("messageId":"m1","deliveryCount":0,"lockedUntil":0})") != std::string::npos);
+  CHECK(listed.find(R"("messageId":"m0","deliveryCount":0,"lockedUntil":0})") == std::string::npos);
+  CHECK(c.settle(c.deliveries()[0].sequence_number, {outcome_kind::abandon, "", ""}));
+  CHECK(bus.admin("GET", "/messages").find(R"("messageId":"m0","deliveryCount":1,"lockedUntil":0})") !=
+        std::string::npos);
+}

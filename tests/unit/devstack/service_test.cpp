@@ -356,4 +356,29 @@ TEST_CASE("Embeddings are unit vectors, closer for texts that share words") {
             .status == 200);
 }
 
+TEST_CASE(
+    "Calls are listed with hashes of the user's new messages, their caller's model, and how they ended") {
+  bench b{{.list_calls = true}};
+  b.order(R"({"kind":"error","status":503,"next":1})");
+  CHECK(b.chat(structured).status == 503);
+  CHECK(b.chat(structured).status == 200);
+  const auto listed = b.send("GET", "/_admin/calls", "", "");
+  const body list{listed};
+  CHECK(list.text("/calls/0/model") == "m");
+  CHECK(list.text("/calls/0/outcome") == "error");
+  CHECK(list.text("/calls/1/outcome") == "ok");
+  CHECK(list.text("/calls/1/messages/0") == message_hash("I like tea."));
+  CHECK(int64_t{list.root.at_pointer("/calls/1/ended_ms")} == 1);
+  CHECK(int64_t{list.root.at_pointer("/next")} == 3);
+  const auto later = b.send("GET", "/_admin/calls", "from=3", "");
+  CHECK(body{later}.root.at_pointer("/calls").get_array().size() == 0);
+  CHECK(b.send("GET", "/_admin/calls", "from=x", "").status == 400);
+  CHECK(bench{}.send("GET", "/_admin/calls", "", "").status == 404);
+}
+
+TEST_CASE("A message's hash is that of FNV-1a, 64 bits") {
+  CHECK(message_hash("") == "cbf29ce484222325");
+  CHECK(message_hash("a") == "af63dc4c8601ec8c");
+}
+
 }  // namespace
