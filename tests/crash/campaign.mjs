@@ -41,10 +41,12 @@ export async function judged(options, body) {
     await within(DEATH_BOUND_MS, 'telling the last things', oracle.halt());
     await settleDown(ground, harm);
     const seen = await observe(ground, oracle.book, accounts);
-    const verdict = judge(oracle.book, { ...seen, stops: harm.stops, counts: (await more.counts?.()) ?? null, kills: harm.kills });
+    const counts = (await more.counts?.()) ?? null;
+    const verdict = judge(oracle.book, { ...seen, stops: harm.stops, counts, kills: harm.kills });
     failed = false;
     if (options.keep) cpSync(ground.dir, path.join(options.keep, options.store ?? 'sqlite'), { recursive: true });
-    return { ...verdict, ...more.figures, seed: options.seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
+    const { seed } = options;
+    return { ...verdict, ...more.figures, seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
   } finally {
     oracle.stop();
     await ground.end(failed);

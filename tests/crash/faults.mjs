@@ -131,7 +131,8 @@ export function provedFaults(options, say) {
     }
     const caught = found.some((kind) => FAULTS[name].kinds.includes(kind));
     const sound = runApart(name, options.seed, process.env.MW_BIN, '');
-    say(`${name}: ${caught ? 'caught' : 'NOT CAUGHT'} (${found.join(', ')}) in run ${tries}; sound programs ${sound.passed ? 'pass' : 'FAIL'}`);
+    say(`${name}: ${caught ? 'caught' : 'NOT CAUGHT'} (${found.join(', ')}) in run ${tries}; ` +
+      `sound programs ${sound.passed ? 'pass' : 'FAIL'}`);
     return { name, caught, kinds: found, tries, sound: sound.passed, violations: sound.violations };
   });
   return { faults, seed: options.seed, passed: faults.every((f) => f.caught && f.sound) };

@@ -17,6 +17,7 @@ export class Harm {
     this.done = {}; // name: times
     this.stops = [];
     this.busTroubledAt = 0;
+    this.misread = new Set(); // conversations that had their answer of nonsense
   }
 
   count(name) {
@@ -26,6 +27,10 @@ export class Harm {
   get worker() { return this.ground.workers[0]; }
   get second() { return this.ground.workers[1]; }
 
+  #badStop(detail) {
+    this.stops.push({ ok: false, detail });
+  }
+
   // --- workers ---
 
   async #ended(worker) {
@@ -33,7 +38,7 @@ export class Harm {
     worker.calm();
     const { code, signal } = worker.program.result;
     if (signal !== 'SIGKILL' && !worker.stopping)
-      this.stops.push({ ok: false, detail: `${worker.run} ended by itself with ${code ?? signal}: ${worker.program.log.slice(-600)}` });
+      this.#badStop(`${worker.run} ended by itself with ${code ?? signal}: ${worker.program.log.slice(-600)}`);
     worker.stopping = false;
     await this.accounts.runEnded(worker.run);
   }
@@ -118,9 +123,9 @@ export class Harm {
     const { code, signal } = worker.program.result;
     await this.#ended(worker);
     const left = alone && this.busTroubledAt < worker.spawnedAt ? await this.ground.lockedBy(worker) : [];
-    if (code !== 0) this.stops.push({ ok: false, detail: `${worker.run} ended with ${code ?? signal} at SIGTERM` });
+    if (code !== 0) this.#badStop(`${worker.run} ended with ${code ?? signal} at SIGTERM`);
     else if (left.length > 0)
-      this.stops.push({ ok: false, detail: `${worker.run} left ${left.length} locked at its end, as ${left[0].messageId}` });
+      this.#badStop(`${worker.run} left ${left.length} locked at its end, as ${left[0].messageId}`);
     else this.stops.push({ ok: true });
   }
 
@@ -202,9 +207,13 @@ export class Harm {
     await this.ground.llmFaults([]);
   }
 
-  /** One answer that has to be repaired. */
+  /** One answer that has to be repaired; never the repair too, after which what it said may be given up. */
   async llmNonsense() {
-    await this.ground.llmFaults([{ kind: this.random.pick(['malformed_json', 'schema_violation', 'wrong_quote']), next: 1 }]);
+    const fact = this.oracle.newest;
+    if (!fact || this.misread.has(fact.session)) return;
+    this.misread.add(fact.session);
+    const kind = this.random.pick(['malformed_json', 'schema_violation', 'wrong_quote']);
+    await this.ground.llmFaults([{ kind, next: 1, trigger: fact.word }]);
     await pause(this.random.between(200, 600));
     await this.ground.llmFaults([]);
   }

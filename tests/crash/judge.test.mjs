@@ -105,7 +105,8 @@ test('what was forgotten and is there has come back: in the profile, as a record
     forget(s);
     addTurn(s.ben.chat, 'Hello.');
     s.book.said(s.ben, 'Hello.', null);
-    s.seen.records.set('b1', { through: { id: s.ben.chat.messages.at(-1).messageId }, skipped: [], status: 'ok', text: 'likes jukaball' });
+    const through = { id: s.ben.chat.messages.at(-1).messageId };
+    s.seen.records.set('b1', { through, skipped: [], status: 'ok', text: 'likes jukaball' });
   });
   assert.equal(text.resurrected, 1);
 });

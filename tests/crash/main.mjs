@@ -76,7 +76,8 @@ const LOAD_AT_START = Math.round(os.loadavg()[0] * 100) / 100;
 /** What a committed result says of where it comes from, as those of bench/ do. */
 function origin() {
   const cpus = os.cpus();
-  const git = spawnSync('git', ['-C', path.dirname(fileURLToPath(import.meta.url)), 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  const git = spawnSync('git', ['-C', here, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
   return {
     name: 'crash',
     command: `tests/crash/run ${process.argv.slice(2).join(' ')}`,
@@ -95,6 +96,13 @@ function print(verdict, json) {
   return 0;
 }
 
+function outageOptions(options) {
+  const of = (options.of ?? '').split(',');
+  if (!of.every((name) => ['redis', 'llm', 'store', 'bus'].includes(name))) throw new Error('--of takes redis, llm, store, bus');
+  const { seed, outage: minutes, 'kill-every': killEvery, 'hold-limit': holdLimit } = options;
+  return { seed, minutes, of, killEvery, holdLimit, say };
+}
+
 async function main() {
   const options = parse(process.argv.slice(2));
   if (options.help) return void writeSync(1, HELP);
@@ -102,11 +110,7 @@ async function main() {
   if (options.kills !== undefined) verdict = await kills(options);
   if (options.faults) verdict = provedFaults(options, say);
   if (options.scenario) verdict = await FAULTS[options.scenario].run({ seed: options.seed, say });
-  if (options.outage !== undefined) {
-    const of = (options.of ?? '').split(',');
-    if (!of.every((name) => ['redis', 'llm', 'store', 'bus'].includes(name))) throw new Error('--of takes redis, llm, store, bus');
-    verdict = await outage({ ...options, minutes: options.outage, of, killEvery: options['kill-every'], holdLimit: options['hold-limit'], say });
-  }
+  if (options.outage !== undefined) verdict = await outage(outageOptions(options));
   if (!verdict) return void (process.exitCode = (await shortForm(options, say)) ? 0 : 1);
   print(verdict, options.json);
   process.exitCode = verdict.passed ? 0 : 1;

@@ -20,6 +20,7 @@ export class Oracle {
     this.active = [];
     this.number = 0;
     this.word = 0;
+    this.newest = null; // the fact told last
     this.running = false;
     this.stopped = false;
   }
@@ -90,7 +91,7 @@ export class Oracle {
     chat.ids.push(id);
     chat.messages.push({ messageId: `${id}_user`, role: 'user', content: text, timestamp });
     chat.messages.push({ messageId: `${id}_assistant`, role: 'assistant', content: 'I see, tell me more.', timestamp });
-    this.book.said(session, text, fact);
+    this.newest = this.book.said(session, text, fact) ?? this.newest;
     if (back) this.book.takenBack(back);
     const value = stored(chat);
     const message = event(chat);

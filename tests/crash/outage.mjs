@@ -30,13 +30,15 @@ async function takeAwayLlm(ground, isOver, thirdMs) {
 class Outage {
   constructor(ground, harm, options) {
     Object.assign(this, { ground, harm, options });
-    this.allowed = 0;
+    this.allowed = 0; // delivery counts that the kills cost, and the bus's own absence
     this.rss = 0;
   }
 
   async takeAway(isOver) {
     const { relays } = this.ground.workers[0];
     for (const name of this.options.of.filter((n) => n !== 'llm')) relays[name].refuse(true);
+    // nobody can renew a lock over a bus that is away
+    if (this.options.of.includes('bus')) this.allowed += (await this.ground.subscription()).locked;
     if (this.options.of.includes('llm')) this.llm = takeAwayLlm(this.ground, isOver, (this.options.minutes * 60_000) / 3);
   }
 
@@ -87,8 +89,8 @@ export function outage(options) {
     'supervisor.backoff-max': '2s', 'llm_analyzer.probe-interval': '1s', 'receiver.lock-duration': '10s',
     ...(holdLimit ? { 'dispatcher.hold-limit': `${holdLimit}s` } : {}),
   };
-  const oracleOptions = { users: 200, backlog: Infinity };
-  return judged({ seed: options.seed, lockMs: 10_000, workerOptions, oracle: oracleOptions }, async ({ ground, oracle, harm }) => {
+  const asked = { seed: options.seed, lockMs: 10_000, workerOptions, oracle: { users: 200, backlog: Infinity } };
+  return judged(asked, async ({ ground, oracle, harm }) => {
     const away = new Outage(ground, harm, options);
     oracle.run(RATE);
     await pause(LEAD_MS);

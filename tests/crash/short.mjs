@@ -52,7 +52,8 @@ class Tally {
 }
 
 function judgesOwnTests(tally) {
-  const { status, stdout } = spawnSync(process.execPath, ['--test', '--test-reporter=tap', path.join(here, 'judge.test.mjs')], { encoding: 'utf8' });
+  const command = ['--test', '--test-reporter=tap', path.join(here, 'judge.test.mjs')];
+  const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8' });
   const number = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
   tally.passed += number('pass');
   tally.failed += number('fail');

@@ -3,6 +3,8 @@
 
 const amqp = (code) => Buffer.from([0x00, 0x53, code]); // descriptor of a performative
 
+const writes = (container) => new RegExp(`^(POST|PUT) /dbs/\\w+/colls/${container}`);
+
 /** relay, the bytes of the request, whether they come from the worker; with `stores` only over that store. */
 export const STEPS = [
   { name: 'delivery', relay: 'bus', bytes: amqp(0x14), fromWorker: false },
@@ -12,8 +14,8 @@ export const STEPS = [
   { name: 'LLM asked', relay: 'llm', bytes: '/chat/completions', fromWorker: true },
   { name: 'answer saved', relay: 'redis', bytes: 'SET\r\n$', also: 'memory-worker:answer:', fromWorker: true },
   { name: 'commit', relay: 'store', bytes: 'POST /internal/commit', fromWorker: true, store: 'sqlite' },
-  { name: 'profile written', relay: 'store', bytes: /^(POST|PUT) \/dbs\/\w+\/colls\/user-memories/, fromWorker: true, store: 'cosmos', query: false },
-  { name: 'record written', relay: 'store', bytes: /^(POST|PUT) \/dbs\/\w+\/colls\/conversations/, fromWorker: true, store: 'cosmos', query: false },
+  { name: 'profile written', relay: 'store', bytes: writes('user-memories'), fromWorker: true, store: 'cosmos' },
+  { name: 'record written', relay: 'store', bytes: writes('conversations'), fromWorker: true, store: 'cosmos' },
   { name: 'answer dropped', relay: 'redis', bytes: 'DEL\r\n', also: 'memory-worker:answer:', fromWorker: true },
   { name: 'settled', relay: 'bus', bytes: amqp(0x15), fromWorker: true },
 ];
