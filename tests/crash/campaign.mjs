@@ -33,14 +33,14 @@ export async function judged(options, body) {
   const oracle = new Oracle(ground, random, options.oracle);
   const began = Date.now();
   try {
-    await ground.begin();
+    await within(DEATH_BOUND_MS, 'starting the programs', ground.begin());
     const accounts = new Accounts(ground, oracle.book);
     const harm = new Harm(ground, oracle, accounts, random);
     ground.workers[0].start();
     const more = (await body({ ground, oracle, harm, random })) ?? {};
     await within(DEATH_BOUND_MS, 'telling the last things', oracle.halt());
-    await settleDown(ground, harm);
-    const seen = await observe(ground, oracle.book, accounts);
+    await within(2 * SETTLE_BOUND_MS, 'settling down', settleDown(ground, harm));
+    const seen = await within(SETTLE_BOUND_MS, 'observing', observe(ground, oracle.book, accounts));
     const counts = (await more.counts?.()) ?? null;
     const verdict = judge(oracle.book, { ...seen, stops: harm.stops, counts, kills: harm.kills });
     failed = false;
@@ -49,7 +49,7 @@ export async function judged(options, body) {
     return { ...verdict, ...more.figures, seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
   } finally {
     oracle.stop();
-    await ground.end(failed);
+    await within(DEATH_BOUND_MS, 'ending the programs', ground.end(failed));
     process.removeListener('exit', clean);
   }
 }
@@ -89,6 +89,6 @@ export function campaign(options) {
         say(`${harm.kills} of ${kills} kills, ${oracle.book.published} published`);
       }
     }
-    await trouble;
+    await within(DEATH_BOUND_MS, 'the last trouble', trouble);
   });
 }

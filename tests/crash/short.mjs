@@ -53,7 +53,7 @@ class Tally {
 
 function judgesOwnTests(tally) {
   const command = ['--test', '--test-reporter=tap', path.join(here, 'judge.test.mjs')];
-  const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8', timeout: 60_000 });
   const number = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
   tally.passed += number('pass');
   tally.failed += number('fail');
