@@ -84,13 +84,14 @@ test('conversations that cannot be used are dead-lettered with the reason, and t
       'conversation-malformed': conversation(14),
     };
     await stack.store(bad['session-owner-mismatch']);
-    await stack.store(bad['message-not-found']);
+    const lost = bad['message-not-found']; // the user said nothing else, which would be analysed
+    await stack.store({ ...lost, messages: lost.messages.filter((message) => message.role === 'assistant') });
     await stack.data.command('SET', 'session:session-13', 'x'.repeat(9 << 20));
     await stack.data.command('SET', 'session:session-14', '{"sessionId":"session-14","userId":"user-14","messages":[{');
     await stack.send([
       event(bad['session-owner-mismatch'], 0, { userId: 'somebody-else' }),
       event(bad['conversation-not-found']),
-      event(bad['message-not-found'], 0, { chatMessageId: 'never-written', completedAt: '2030-01-01T00:00:00Z' }),
+      event(lost, 0, { chatMessageId: 'never-written', completedAt: '2030-01-01T00:00:00Z' }),
       event(bad['conversation-too-large']),
       event(bad['conversation-malformed']),
     ]);

@@ -16,7 +16,7 @@ export const DIFFERENCES = [
   row(OPEN, /^channel-max$/, 'Proton\'s limit, of which three channels are used'),
   row(/^(begin|flow: the first credit)$/, /^(incoming|outgoing)-window$/,
     'Proton bounds nothing by session windows: link credit bounds what comes, and the SDK\'s 2,048 would bound what is held'),
-  row(/^flow: the first credit$/, /^link-credit$/, 'the worker\'s window room in portions of 2,000; the SDK was asked for four messages'),
+  row(/^flow: the first credit$/, /^link-credit$/, 'a worker that has just started takes two deliveries, and more as they succeed; the SDK was asked for four messages'),
   row(/^flow: the first credit$/, /^drain$/, 'the default, said'),
   row(ATTACH, /^(source|target)\.(durable|timeout|dynamic)$/, 'the default, said by Proton'),
   row(ATTACH, /^(initial-delivery-count|max-message-size)$/, 'Proton says 0: of no meaning in a receiver, no limit on messages'),
