@@ -207,12 +207,15 @@ export class Harm {
     await this.ground.llmFaults([]);
   }
 
-  /** One answer that has to be repaired; never the repair too, after which what it said may be given up. */
+  /**
+   * One answer that has to be repaired; never the repair too, after which what it said may be given up. No wrong quote:
+   * an operation without evidence is dropped, not asked for again.
+   */
   async llmNonsense() {
     const fact = this.oracle.newest;
     if (!fact || this.misread.has(fact.session)) return;
     this.misread.add(fact.session);
-    const kind = this.random.pick(['malformed_json', 'schema_violation', 'wrong_quote']);
+    const kind = this.random.pick(['malformed_json', 'schema_violation']);
     await this.ground.llmFaults([{ kind, next: 1, trigger: fact.word }]);
     await pause(this.random.between(200, 600));
     await this.ground.llmFaults([]);
