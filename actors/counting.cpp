@@ -66,9 +66,7 @@ void count_skipped(services& s, const memory::commit& c) {
 
 void count_expired(services& s, const analysis::book_entry& e, const std::optional<memory::record>& stored,
                    wall_time now) {
-  auto gone = e;
-  gone.span.reason = memory::budget_expired;
-  if (s.skipped.expired(e, stored, now)) note_given_up(s, gone);
+  if (const auto gone = s.skipped.expired(e, stored, now)) note_given_up(s, *gone);
   s.status.list("skipped_spans", s.skipped.json());
 }
 

@@ -131,8 +131,8 @@ void memory_writer_state::take_committed(const committed& c) {
     return finish(c.id, std::move(r));
   }
   if (c.failed) {
-    const bool refused = c.error.code == errc::rejected || c.error.code == errc::too_large;
-    if (refused && w.job.spec.mark_refused) return mark_refused(w, c.error);
+    if (w.job.spec.mark_refused && store_refuses(flow::stage::commit, c.error.code))
+      return mark_refused(w, c.error);
     r.error = c.error;
     return finish(c.id, std::move(r));
   }

@@ -65,6 +65,9 @@ struct verdict_rule {
   std::string_view reason;
 };
 
+/// Whether this failure is the memory store's refusal of what a commit holds.
+bool store_refuses(flow::stage at, errc code);
+
 /// Whether a stage refuses this conversation for what it holds. So many users in a row, and it is not about
 /// them.
 bool is_refusal(const situation& s);

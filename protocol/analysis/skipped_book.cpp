@@ -90,16 +90,17 @@ std::vector<book_entry> skipped_book::overdue(wall_time now, size_t n) {
   return out;
 }
 
-bool skipped_book::expired(const book_entry& e, const std::optional<memory::record>& stored, wall_time now) {
+std::optional<book_entry> skipped_book::expired(const book_entry& e,
+                                                const std::optional<memory::record>& stored, wall_time now) {
   const bool skipped_still =
       stored && std::any_of(stored->skipped.begin(), stored->skipped.end(),
                             [&](const auto& s) { return s.waits_for_budget() && same(s, e.span); });
-  if (!skipped_still) return false;
+  if (!skipped_still) return std::nullopt;
   auto gone = e;
   gone.span.reason = memory::budget_expired;
   gone.at = now;
   const std::lock_guard lock{mutex_};
-  return give_up(gone);
+  return give_up(gone) ? std::optional{std::move(gone)} : std::nullopt;
 }
 
 void skipped_book::look_again(book_entry e, wall_time now) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "protocol/base/iso_time.hpp"
@@ -36,9 +37,10 @@ class skipped_book {
   /// At most `n` spans whose conversations have left Redis while they waited; they wait no longer. Whether
   /// they are still skipped the stored record says: see expired().
   std::vector<book_entry> overdue(wall_time now, size_t n);
-  /// The record of an overdue span, as it is now: true where the span is skipped still, and is given up with
-  /// this; to be counted and logged.
-  bool expired(const book_entry& e, const std::optional<memory::record>& stored, wall_time now);
+  /// The record of an overdue span, as it is now: where the span is skipped still it is given up with this,
+  /// to be counted and logged.
+  std::optional<book_entry> expired(const book_entry& e, const std::optional<memory::record>& stored,
+                                    wall_time now);
   /// The record could not be read: it is looked at again later.
   void look_again(book_entry e, wall_time now);
 

@@ -232,6 +232,7 @@ class dispatch {
   duration backoff(uint32_t failures, duration most);
   duration hold_limit(int64_t sequence_number, uint32_t delivery_count) const;
   void hold(job& j, duration delay, time_point now, bool apart = false);
+  void hold_until(job& j, time_point t);
   void unhold(job& j);
   void stop_running(job& j);
   void end_job(uint64_t id, const settlement& s);

@@ -33,11 +33,15 @@ void dispatch::stop_running(job& j) {
 void dispatch::hold(job& j, duration delay, time_point now, bool apart) {
   stop_running(j);
   port_.free_bytes(j.spec.id);
-  j.where = place::held;
-  j.retry_at = now + delay;
-  held_.emplace(j.retry_at, j.spec.id);
+  hold_until(j, now + delay);
   j.apart = apart;
   if (apart) ++apart_;
+}
+
+void dispatch::hold_until(job& j, time_point t) {
+  j.where = place::held;
+  j.retry_at = t;
+  held_.emplace(t, j.spec.id);
 }
 
 void dispatch::unhold(job& j) {

@@ -48,9 +48,7 @@ void dispatch::go_on(job j, time_point now) {
   const job* other = job_of(ids.user(), ids.session());
   if (id != 0 && other == nullptr && windows_.find(ids.user(), ids.session()) == nullptr) {
     active_.emplace(session_key(ids.user(), ids.session()), id);
-    j.where = place::held;
-    j.retry_at = now;
-    held_.emplace(now, id);
+    hold_until(j, now);
     jobs_.emplace(id, std::move(j));
     return;
   }

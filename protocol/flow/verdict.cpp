@@ -28,7 +28,7 @@ bool old_enough(const situation& s) {
   return s.held_for >= std::min<flow::duration>(std::chrono::minutes{1}, s.hold_limit);
 }
 bool memory_refuses(const situation& s) {
-  return s.at == stage::commit && (is(s, errc::rejected) || is(s, errc::too_large));
+  return store_refuses(s.at, s.error.code);
 }
 bool refused_to_all(const situation& s) {
   return s.refused_users >= refusals_of_all && is_refusal(s);
@@ -189,6 +189,10 @@ std::string_view to_string(action a) {
       return "defaults";
   }
   return "unknown";
+}
+
+bool store_refuses(stage at, errc code) {
+  return at == stage::commit && (code == errc::rejected || code == errc::too_large);
 }
 
 bool is_refusal(const situation& s) {

@@ -37,14 +37,18 @@ struct broker {
       });
       if (oldest == t->submitted.end()) return;
       t->commit(std::string{oldest->ids.session()});
-      for (const auto& s : t->told) {
-        const auto n = static_cast<size_t>(s.sequence_number);
-        held.erase(n);
-        done[n] = done[n] || s.what == action::complete;
-      }
-      t->confirm();
-      deliver();
+      settle();
     }
+  }
+  /// What the worker has told is done, and its credit is used again.
+  void settle() {
+    for (const auto& s : t->told) {
+      const auto n = static_cast<size_t>(s.sequence_number);
+      held.erase(n);
+      done[n] = done[n] || s.what == action::complete;
+    }
+    t->confirm();
+    deliver();
   }
   void kill() {
     for (const size_t n : held) ++counts[n];
@@ -62,6 +66,15 @@ dispatch_options shipped() {
   auto o = scene::defaults();
   o.turns.max_jobs = 10;
   return o;
+}
+
+broker without_windows(int n) {
+  auto o = shipped();
+  o.windows.quiet = 0s;
+  broker b{n};
+  b.start(o);
+  b.deliver();
+  return b;
 }
 
 }  // namespace
@@ -105,11 +118,7 @@ TEST_CASE("ten kills in a row without one job done cost the few that were held, 
 }
 
 TEST_CASE("with windows that are ready the rest stays with the broker, with open ones all the room is used") {
-  broker ready{5'000};
-  auto o = shipped();
-  o.windows.quiet = 0s;
-  ready.start(o);
-  ready.deliver();
+  auto ready = without_windows(5'000);
   ready.work(200);
   CHECK(ready.held.size() <= 56);
   broker open{5'000};
@@ -119,11 +128,7 @@ TEST_CASE("with windows that are ready the rest stays with the broker, with open
 }
 
 TEST_CASE("what waits for its own sake does not keep the others out") {
-  auto o = shipped();
-  o.windows.quiet = 0s;
-  broker b{500};
-  b.start(o);
-  b.deliver();
+  auto b = without_windows(500);
   for (int round = 0; round < 30; ++round) {
     for (const auto& session : b.t->running_sessions()) {
       if (std::stoi(session.substr(1)) % 2 == 0) {
@@ -132,23 +137,14 @@ TEST_CASE("what waits for its own sake does not keep the others out") {
         b.t->commit(session);
       }
     }
-    for (const auto& s : b.t->told) {
-      b.held.erase(static_cast<size_t>(s.sequence_number));
-      b.done[static_cast<size_t>(s.sequence_number)] = true;
-    }
-    b.t->confirm();
-    b.deliver();
+    b.settle();
   }
   CHECK(std::count(b.done.begin(), b.done.end(), true) > 100);
 }
 
 TEST_CASE(
     "a Redis that came back empty lets in no more than a few rounds of conversations that are missing") {
-  auto o = shipped();
-  o.windows.quiet = 0s;
-  broker b{500};
-  b.start(o);
-  b.deliver();
+  auto b = without_windows(500);
   for (int round = 0; round < 60; ++round) {
     fail_all(*b.t, stage::load, errc::conversation_missing);
     b.t->pass(1s);

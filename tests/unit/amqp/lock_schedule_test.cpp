@@ -5,58 +5,18 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/unit/amqp/lock_broker.hpp"
+
 using namespace std::chrono_literals;
 using mw::amqp::lock_schedule;
 using mw::amqp::lock_token;
+using mw::amqp::test::lock_broker;
+using mw::amqp::test::number_of;
+using mw::amqp::test::token_of;
 
 namespace {
 
 constexpr lock_schedule::time t0{1000s};
-
-lock_token token_of(int64_t n) {
-  lock_token t{};
-  for (size_t i = 0; i < 8; ++i) t[i] = static_cast<uint8_t>(n >> (8 * i));
-  return t;
-}
-
-int64_t number_of(const lock_token& t) {
-  int64_t n = 0;
-  for (size_t i = 8; i-- > 0;) n = n << 8 | t[i];
-  return n;
-}
-
-/// A broker that answers at once and knows which locks are lost.
-struct fake_broker {
-  lock_schedule& locks;
-  std::set<int64_t> gone;
-  std::vector<int64_t> reported;
-  size_t requests = 0;
-  size_t renewals = 0;
-  size_t largest = 0;
-
-  void answer(const lock_schedule::batch& b, lock_schedule::time now) {
-    ++requests;
-    largest = std::max(largest, b.tokens.size());
-    const bool refused = std::any_of(b.tokens.begin(), b.tokens.end(),
-                                     [&](const auto& t) { return gone.contains(number_of(t)); });
-    if (refused) {
-      for (const int64_t n : locks.refused(b.id, now)) reported.push_back(n);
-    } else {
-      renewals += b.tokens.size();
-      locks.renewed(b.id, std::vector<lock_schedule::time>(b.tokens.size(), now + 60s), now);
-    }
-  }
-  /// Runs until `end`; returns the most requests made in one second.
-  size_t run(lock_schedule::time from, lock_schedule::time end) {
-    size_t busiest = 0;
-    for (auto now = from; now < end; now += 1s) {
-      const size_t before = requests;
-      while (auto b = locks.take_due(now)) answer(*b, now);
-      busiest = std::max(busiest, requests - before);
-    }
-    return busiest;
-  }
-};
 
 }  // namespace
 
@@ -76,7 +36,7 @@ TEST_CASE("lock schedule: locks taken in one moment are renewed spread over time
   lock_schedule locks{1, {}};
   constexpr int64_t count = 50'000;
   for (int64_t n = 1; n <= count; ++n) locks.hold(n, token_of(n), t0 + 60s, t0);
-  fake_broker broker{locks, {}, {}};
+  lock_broker broker{locks, {}, {}};
   const size_t busiest = broker.run(t0, t0 + 300s);
   CHECK(broker.largest == 500);
   CHECK(busiest <= 40);                 // not all 100 batches at once
@@ -104,7 +64,7 @@ TEST_CASE("lock schedule: no more requests are under way than the limit") {
 TEST_CASE("lock schedule: a batch with lost locks is halved until exactly the lost ones are found") {
   lock_schedule locks{3, {}};
   for (int64_t n = 1; n <= 500; ++n) locks.hold(n, token_of(n), t0 + 60s, t0);
-  fake_broker broker{locks, {17, 18, 400}, {}};
+  lock_broker broker{locks, {17, 18, 400}, {}};
   broker.run(t0 + 36s, t0 + 37s);
   std::sort(broker.reported.begin(), broker.reported.end());
   CHECK(broker.reported == std::vector<int64_t>{17, 18, 400});
@@ -116,7 +76,7 @@ TEST_CASE("lock schedule: a batch with lost locks is halved until exactly the lo
 
 TEST_CASE("lock schedule: after an outage longer than the locks nobody is asked thousands of times") {
   lock_schedule locks{3, {}};
-  fake_broker broker{locks, {}, {}};
+  lock_broker broker{locks, {}, {}};
   for (int64_t n = 1; n <= 5000; ++n) {
     locks.hold(n, token_of(n), t0 + 60s, t0);
     broker.gone.insert(n);

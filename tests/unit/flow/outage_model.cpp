@@ -236,8 +236,7 @@ outage_figures outage_model::run() {
       figures_.recovered_after = now_ - to_ + step;
   }
   for (const auto& [n, m] : messages_)
-    if (m.is == fate::done ? analysed_[m.session] < n && analysed_[m.session] < n + 1 : m.is != fate::dead)
-      ++figures_.lost;
+    if (m.is == fate::done ? analysed_[m.session] < n : m.is != fate::dead) ++figures_.lost;
   return figures_;
 }
 
