@@ -10,6 +10,7 @@ call_book::found call_book::attach(uint64_t job, uint64_t question, answer_fn de
     if (it == by_job_.end() || it->second.question != question) return found::nothing;
     answer = it->second.answer;
     if (!answer) {
+      if (it->second.doubted) return found::nothing;
       it->second.deliver = std::move(deliver);
       return found::asked;
     }
@@ -18,17 +19,26 @@ call_book::found call_book::attach(uint64_t job, uint64_t question, answer_fn de
   return found::answered;
 }
 
-void call_book::began(uint64_t job, uint64_t question, answer_fn deliver) {
+uint64_t call_book::began(uint64_t job, uint64_t question, answer_fn deliver) {
   const std::lock_guard lock{mutex_};
-  by_job_.insert_or_assign(job, entry{question, nullptr, std::move(deliver)});
+  by_job_.insert_or_assign(job, entry{question, ++calls_, false, nullptr, std::move(deliver)});
+  return calls_;
 }
 
-void call_book::answered(uint64_t job, uint64_t question, std::shared_ptr<llm::answer> answer) {
+void call_book::doubt(uint64_t job) {
+  const std::lock_guard lock{mutex_};
+  const auto it = by_job_.find(job);
+  if (it != by_job_.end()) it->second.doubted = true;
+}
+
+void call_book::answered(uint64_t job, uint64_t question, uint64_t call,
+                         std::shared_ptr<llm::answer> answer) {
   answer_fn deliver;
   {
     const std::lock_guard lock{mutex_};
     const auto it = by_job_.find(job);
-    if (it == by_job_.end() || it->second.question != question) return;
+    if (it == by_job_.end() || it->second.question != question || it->second.answer) return;
+    if (!answer->outcome && it->second.call != call) return;
     deliver = std::move(it->second.deliver);
     it->second.deliver = nullptr;
     if (answer->outcome) {

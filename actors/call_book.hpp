@@ -1,6 +1,7 @@
 // LLM calls by job, outside the actor that asked: a call in flight outlives a crash of llm_analyzer, and an
 // answer that was paid for is not paid for again while its job lives (DESIGN 2). Thread-safe. Failed answers
-// are not kept. Whoever waits for the answer of a job that is forgotten is told so: it gets a null answer.
+// are not kept. Whoever waits for the answer of a job that is forgotten is told so: it gets a null answer. A
+// call that seems to hang is doubted: the next attempt asks anew, and whichever answers first is kept.
 #pragma once
 
 #include <functional>
@@ -20,9 +21,12 @@ class call_book {
   /// Whether this very question of this job is being asked, or was answered: `deliver` gets the answer, maybe
   /// at once. `nothing`: the caller asks, after began().
   found attach(uint64_t job, uint64_t question, answer_fn deliver);
-  void began(uint64_t job, uint64_t question, answer_fn deliver);
-  /// The LLM's answer; hands it to whoever attached last.
-  void answered(uint64_t job, uint64_t question, std::shared_ptr<llm::answer> answer);
+  /// The number of the call, for answered().
+  uint64_t began(uint64_t job, uint64_t question, answer_fn deliver);
+  /// The LLM's answer; hands it to whoever attached last. The failure of a call that was asked anew meanwhile
+  /// is nobody's.
+  void answered(uint64_t job, uint64_t question, uint64_t call, std::shared_ptr<llm::answer> answer);
+  void doubt(uint64_t job);
   void forget(uint64_t job);
   void forget_all();
   size_t size() const;
@@ -30,11 +34,14 @@ class call_book {
  private:
   struct entry {
     uint64_t question = 0;
+    uint64_t call = 0;
+    bool doubted = false;
     std::shared_ptr<llm::answer> answer;
     answer_fn deliver;
   };
   mutable std::mutex mutex_;
   std::unordered_map<uint64_t, entry> by_job_;
+  uint64_t calls_ = 0;
 };
 
 }  // namespace mw

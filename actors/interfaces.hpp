@@ -25,9 +25,9 @@ using loader_actor =
                      reacts_to<count_failure>, reacts_to<redis_event>, reacts_to<needs_room>,
                      reacts_to<fetched>, reacts_to<settings_changed>, reacts_to<tick_message>>;
 
-using analyzer_actor =
-    caf::typed_actor<reacts_to<routes>, reacts_to<loaded_job>, reacts_to<demand>, reacts_to<probe>,
-                     reacts_to<llm_answered>, reacts_to<settings_changed>, reacts_to<tick_message, uint64_t>>;
+using analyzer_actor = caf::typed_actor<reacts_to<routes>, reacts_to<loaded_job>, reacts_to<demand>,
+                                        reacts_to<probe>, reacts_to<probed>, reacts_to<llm_answered>,
+                                        reacts_to<settings_changed>, reacts_to<tick_message, uint64_t>>;
 
 using writer_actor =
     caf::typed_actor<reacts_to<routes>, reacts_to<analysed_job>, reacts_to<probe>, reacts_to<answer_saved>,

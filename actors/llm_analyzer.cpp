@@ -27,12 +27,13 @@ void add(memory::usage& sum, const memory::usage& more) {
 }
 
 /// The answer goes into the call book; where summaries are embedded, with the embedding of its own.
-void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, llm::answer answer) {
+void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, uint64_t call,
+          llm::answer answer) {
   auto kept = std::make_shared<llm::answer>(std::move(answer));
-  if (!s->outside.embed || !kept->outcome) return s->calls.answered(id, question, std::move(kept));
-  s->outside.embed(llm::embedding_text(*kept->outcome), [s, id, question, kept](llm::embedding e) {
+  if (!s->outside.embed || !kept->outcome) return s->calls.answered(id, question, call, std::move(kept));
+  s->outside.embed(llm::embedding_text(*kept->outcome), [s, id, question, call, kept](llm::embedding e) {
     kept->embedded = std::move(e);
-    s->calls.answered(id, question, kept);
+    s->calls.answered(id, question, call, kept);
   });
 }
 
@@ -48,16 +49,20 @@ void llm_analyzer_state::init(analyzer_actor::pointer self, std::shared_ptr<serv
   self_ = self;
   services_ = std::move(s);
   self_->set_default_handler(caf::drop);
+  random_.seed(services_->seed);
   take_settings();
 }
 
 void llm_analyzer_state::take_settings() {
   settings_ = services_->settings.get();
   const auto& s = *settings_;
+  const uint32_t most = std::min(s.llm_analyzer.max_in_flight, services_->most_in_flight);
   if (limit_)
-    limit_->set_maximum(s.llm_analyzer.max_in_flight);
+    limit_->set_maximum(most);
   else
-    limit_ = std::make_unique<flow::in_flight_limit>(s.llm_analyzer.max_in_flight);
+    limit_ = std::make_unique<flow::in_flight_limit>(most);
+  stall_.set_policy({std::min(s.llm_analyzer.probe_timeout, s.llm_analyzer.request_timeout),
+                     s.llm_analyzer.request_timeout});
   room_ = std::max(s.llm_analyzer.mailbox_limit, s.dispatcher.max_jobs);
 }
 
@@ -74,7 +79,8 @@ analyzer_actor::behavior_type llm_analyzer_state::behavior() {
           pump();
         });
       },
-      [this](const probe&) { guarded(self_, 0, [&] { probe_llm(false); }); },
+      [this](const probe&) { guarded(self_, 0, [&] { probe_llm(); }); },
+      [this](const probed& p) { guarded(self_, 0, [&] { take_probed(p); }); },
       [this](const llm_answered& a) { guarded(self_, a.id, [&] { take_answer(a); }); },
       [this](settings_changed) {
         guarded(self_, 0, [&] {
@@ -83,7 +89,9 @@ analyzer_actor::behavior_type llm_analyzer_state::behavior() {
         });
       },
       [this](tick_message, uint64_t generation) {
-        if (generation == tick_generation_) guarded(self_, 0, [&] { pump(); });
+        if (generation != tick_generation_) return;
+        armed_for_ = {};
+        guarded(self_, 0, [&] { pump(); });
       },
   };
 }
@@ -98,7 +106,7 @@ void llm_analyzer_state::take_routes(const routes& r) {
   if (new_loader) granted_ = 0;
   if (new_dispatcher) queue_.clear();  // its predecessor's jobs are nobody's
   grant();
-  if (first) probe_llm(true);
+  if (first) probe_llm();
 }
 
 void llm_analyzer_state::report_entered(const flow::job_spec& spec) {
@@ -111,25 +119,11 @@ void llm_analyzer_state::take_job(loaded_job& j) {
   report_entered(j.spec);
   if (j.spec.attempt > 1) {
     // Submitted again: the older attempt is void, wherever it is.
-    std::erase_if(queue_, [&](const loaded_job& q) { return q.spec.id == j.spec.id; });
+    std::erase_if(queue_, [&](const waiting& q) { return q.job.spec.id == j.spec.id; });
     drop(j.spec.id);
   }
-  queue_.push_back(std::move(j));
+  queue_.push_back({std::move(j), self_->clock().now()});
   pump();
-}
-
-void llm_analyzer_state::pump() {
-  const auto now = self_->clock().now();
-  while (!queue_.empty() && credit_ > 0 && limit_->may_start(now) && paced_until(now) <= now) {
-    auto j = std::move(queue_.front());
-    queue_.pop_front();
-    const uint64_t id = j.spec.id;
-    guarded(self_, id, [&] { start(std::move(j)); });
-  }
-  if (const auto wake = std::max(limit_->paused_until(), paced_until(now)); !queue_.empty() && wake > now)
-    self_->delayed_send(self_, wake - now, tick_message::value, ++tick_generation_);
-  services_->metrics.llm_in_flight.Set(limit_->in_flight());
-  grant();
 }
 
 void llm_analyzer_state::start(loaded_job j) {
@@ -170,7 +164,10 @@ bool llm_analyzer_state::hand_on_saved(const loaded_job& j) {
 }
 
 void llm_analyzer_state::call(active& a) {
+  const auto now = self_->clock().now();
   limit_->started();
+  stall_.asked(now);
+  a.asked_at = now;
   a.question = question_of(a.part(), a.limits);
   const caf::actor_addr weak = self_->address();
   const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
@@ -180,30 +177,21 @@ void llm_analyzer_state::call(active& a) {
   const uint64_t question = a.question;
   const auto known = services_->calls.attach(id, question, deliver);
   a.reused = known == call_book::found::answered;
-  if (!a.reused) ++a.calls_used;
   if (known != call_book::found::nothing) return;
-  services_->calls.began(id, question, deliver);
-  pace_.started(a.limits.max_output_tokens, self_->clock().now());
-  services_->outside.analyse(a.asked(), a.limits, [services = services_, id, question](llm::answer answer) {
-    keep(services, id, question, std::move(answer));
-  });
+  const uint64_t number = services_->calls.began(id, question, deliver);
+  pace_.started(a.limits.max_output_tokens, now);
+  services_->outside.analyse(a.asked(), a.limits,
+                             [services = services_, id, question, number](llm::answer answer) {
+                               keep(services, id, question, number, std::move(answer));
+                             });
 }
 
-flow::time_point llm_analyzer_state::paced_until(flow::time_point now) const {
-  if (limit_->in_flight() == 0) return now;
-  return pace_.ready(settings_->llm_analyzer.max_output_tokens, now);
-}
-
-void llm_analyzer_state::note_quota(const llm::answer& answer) {
-  const auto now = self_->clock().now();
-  pace_.answered(answer.used.prompt_tokens);
-  const auto tell = [&](flow::quota_bucket& bucket, const llm::quota& q, const char* kind) {
-    if (!q.remaining) return;
-    bucket.told(*q.remaining, q.limit, q.reset, now);
-    services_->metrics.llm_quota_left.at(kind).Set(static_cast<double>(*q.remaining));
-  };
-  tell(pace_.requests, answer.left.requests, "requests");
-  tell(pace_.tokens, answer.left.tokens, "tokens");
+void llm_analyzer_state::note_paid(const llm::answer& answer, std::string_view purpose) {
+  count_answer(services_->metrics, answer, purpose, answer.elapsed);
+  services_->tokens.spend(today(), answer.used.prompt_tokens + answer.used.completion_tokens);
+  note_quota(answer);
+  note_life(answer);
+  if (answer.embedded) note_embedding(*answer.embedded);
 }
 
 void llm_analyzer_state::note_embedding(const llm::embedding& e) {
@@ -217,33 +205,25 @@ void llm_analyzer_state::note_embedding(const llm::embedding& e) {
   embedding_trouble_ = trouble;
 }
 
-void llm_analyzer_state::note_load(const llm::answer& answer) {
-  if (answer.outcome) return limit_->succeeded();
-  const auto& e = answer.outcome.error();
-  if (e.code == errc::throttled || e.code == errc::overloaded || e.code == errc::timed_out) {
-    limit_->pushed_back(e.retry_after, self_->clock().now());
-  } else {
-    limit_->ended();
-  }
-}
-
 void llm_analyzer_state::take_answer(const llm_answered& message) {
   const auto it = active_.find(message.id);
-  if (it == active_.end() || it->second.spec.attempt != message.attempt) return;
+  if (it == active_.end() || it->second.spec.attempt != message.attempt) {
+    // Its job was given back meanwhile. It is paid all the same; where it is used, it is not counted again.
+    if (message.answer) note_paid(*message.answer, "analysis");
+    return pump();
+  }
   if (!message.answer) {
     drop(message.id);
     return pump();
   }
   active& a = it->second;
   const llm::answer& answer = *message.answer;
-  note_load(answer);
+  note_load(a, answer);
   if (!a.reused) {
-    count_answer(services_->metrics, answer, a.purpose, answer.elapsed);
+    if (is_answered(answer)) ++a.calls_used;
+    note_paid(answer, a.purpose);
     trace_called(*services_, message.id, answer, a.purpose, a.limits.max_output_tokens, a.part(),
                  self_->clock().now());
-    services_->tokens.spend(today(), answer.used.prompt_tokens + answer.used.completion_tokens);
-    note_quota(answer);
-    if (answer.embedded) note_embedding(*answer.embedded);
   }
   add(a.used, answer.used);
   ++a.used.calls;
@@ -325,7 +305,7 @@ void llm_analyzer_state::fail_job(const flow::job_spec& spec, uint32_t calls_use
   r.attempt = spec.attempt;
   r.at = flow::stage::analyse;
   r.error = std::move(why);
-  r.calls_used = r.error.code == errc::throttled ? spec.calls_used : calls_used;
+  r.calls_used = calls_used;
   r.prefix = spec.prefix;
   if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
     self_->send(dispatcher, job_done{std::move(r)});
@@ -334,6 +314,7 @@ void llm_analyzer_state::fail_job(const flow::job_spec& spec, uint32_t calls_use
 void llm_analyzer_state::drop(uint64_t id) {
   if (active_.erase(id) == 0) return;
   limit_->ended();
+  stall_.ended();
   ++credit_;
 }
 
@@ -344,18 +325,6 @@ bool llm_analyzer_state::budget_left() {
 
 int64_t llm_analyzer_state::today() const {
   return std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
-}
-
-void llm_analyzer_state::probe_llm(bool at_start) {
-  const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
-  services_->outside.probe_llm([dispatcher, at_start, services = services_](status s) {
-    const std::string detail = s ? "answered an authenticated probe" : to_string(s.error());
-    services->status.set("llm", s ? observe::state::ok : observe::state::down, detail);
-    if (!s || at_start)
-      observe::log(s ? log_level::info : log_level::error, s ? "llm-ready" : "llm-probe-failed")
-          .field("detail", detail);
-    if (dispatcher) caf::anon_send(dispatcher, probed{dependency::llm, static_cast<bool>(s), detail});
-  });
 }
 
 void llm_analyzer_state::grant() {

@@ -1,20 +1,31 @@
 // llm_analyzer: one structured call per job, its outcomes mended as the verdict table says (repair, larger
-// output, first half, defaults), everything else handed back to the dispatcher. Admission: a slot of the
-// writer is reserved, the in-flight limit asked and the LLM's quota kept to before a call is made. Answers
-// are kept in the call book, with the summary's embedding where one is made, until their job is done, so that
-// neither a crash here nor an outage behind us pays for the same question twice. An embedding that fails is
-// counted and costs the job nothing.
+// output, first half, defaults), everything else handed back to the dispatcher. Only calls that brought an
+// answer, good or bad, count towards those of a delivery. Admission (llm_admission.cpp): a slot of the writer
+// is reserved, the in-flight limit asked and the LLM's quota kept to before a call is made; a job that waits
+// too long for that goes back as throttled.
+// An LLM that hangs: when calls are out and it has been silent for long, a probe with a short time-out of its
+// own is sent beside them. One that is answered proves a slow LLM well, and nothing happens. One that fails
+// opens the breaker, and the jobs whose calls hang go back to the dispatcher, so that they hold no slot.
+// Their calls are left to end by themselves: an answer that comes all the same is kept, and closes the
+// breaker; an attempt that begins before it asks anew. Answers are kept in the call book, with the summary's
+// embedding where one is made, until their job is done, so that neither a crash here nor an outage behind us
+// pays for the same question twice. An embedding that fails is counted and costs the job nothing.
 #pragma once
 
 #include <deque>
+#include <random>
 #include <unordered_map>
 
 #include "actors/interfaces.hpp"
 #include "actors/services.hpp"
 #include "protocol/flow/limit.hpp"
 #include "protocol/flow/pace.hpp"
+#include "protocol/flow/stall.hpp"
 
 namespace mw {
+
+/// It brought an answer, good or bad; not an error.
+bool is_answered(const llm::answer& a);
 
 class llm_analyzer_state {
  public:
@@ -42,13 +53,17 @@ class llm_analyzer_state {
     uint32_t calls_used = 0;
     uint64_t question = 0;
     flow::time_point since;
+    flow::time_point asked_at;
+  };
+  struct waiting {
+    loaded_job job;
+    flow::time_point since;
   };
   void take_settings();
   void take_routes(const routes& r);
   void take_job(loaded_job& j);
   void take_answer(const llm_answered& a);
   bool hand_on_saved(const loaded_job& j);
-  void pump();
   void start(loaded_job j);
   void call(active& a);
   void mend(active& a, const llm::answer& answer);
@@ -56,16 +71,29 @@ class llm_analyzer_state {
   void fail_job(const flow::job_spec& spec, uint32_t calls_used, failure why);
   /// An attempt that is void: gives its call's and its writer's slot back.
   void drop(uint64_t id);
-  void note_load(const llm::answer& answer);
-  void note_quota(const llm::answer& answer);
+  void note_paid(const llm::answer& answer, std::string_view purpose);
   void note_embedding(const llm::embedding& e);
-  /// From when on the LLM's quota has room for a call; while none is in flight: now.
-  flow::time_point paced_until(flow::time_point now) const;
   bool budget_left();
   int64_t today() const;
-  void probe_llm(bool at_start);
   void grant();
   void report_entered(const flow::job_spec& spec);
+
+  // --- admission, load, silence: llm_admission.cpp ---
+  void pump();
+  void arm_tick(flow::time_point now);
+  flow::duration longest_wait() const;
+  void give_back_overdue(flow::time_point now);
+  void note_load(const active& a, const llm::answer& answer);
+  void note_quota(const llm::answer& answer);
+  /// An answer, to whichever call: the LLM is there.
+  void note_life(const llm::answer& answer);
+  /// From when on the LLM's quota has room for a call; while none is in flight: now.
+  flow::time_point paced_until(flow::time_point now) const;
+  void probe_llm();
+  void take_probed(const probed& p);
+  /// Jobs whose calls, asked before then, are waited for no longer. False: there are none.
+  bool give_back(flow::time_point asked_before, const std::string& why);
+  void tell_dispatcher(bool well, const std::string& detail);
 
   analyzer_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;
@@ -73,13 +101,20 @@ class llm_analyzer_state {
   routes routes_;
   std::unique_ptr<flow::in_flight_limit> limit_;
   flow::pace pace_;
+  flow::stall_watch stall_;
+  bool hangs_ = false;  ///< calls were given back as hanging, and nothing was answered since
+  bool probed_before_ = false;
+  flow::time_point probe_sent_{};
+  flow::time_point answered_at_{};         ///< the last time that a call was answered
+  std::mt19937_64 random_;                 ///< of the jitter of pauses
   std::optional<errc> embedding_trouble_;  ///< logged already
-  std::deque<loaded_job> queue_;
+  std::deque<waiting> queue_;
   std::unordered_map<uint64_t, active> active_;
   uint32_t credit_ = 0;   ///< writer's slots
   uint32_t granted_ = 0;  ///< to the loader, not used yet
   uint32_t room_ = 64;
   uint64_t tick_generation_ = 0;
+  flow::time_point armed_for_{};
 };
 
 analyzer_actor::behavior_type llm_analyzer(analyzer_actor::stateful_pointer<llm_analyzer_state> self,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 
 #include "actors/call_book.hpp"
 #include "actors/ports.hpp"
@@ -85,6 +86,8 @@ struct services {
   };
   /// Told once the admin port listens.
   std::function<void(uint16_t port)> admin_listening = [](uint16_t) {};
+  /// LLM calls at once that this process has the open files for, whatever the settings say.
+  uint32_t most_in_flight = std::numeric_limits<uint32_t>::max();
   uint64_t seed = 1;  ///< of back-off jitter
 };
 

@@ -54,10 +54,11 @@ enum class errc : uint8_t {
   content_filtered,       ///< prompt or answer filtered
   budget_exhausted,       ///< budget of user or day
   // --- ours ---
-  stale,      ///< loaded under another epoch or base; load anew
-  crashed,    ///< the actor that ran the job died in it
-  cancelled,  ///< stopped by us: shutdown, restart
-  internal,   ///< a broken invariant of ours: always a bug
+  open_files,  ///< our own limit of open files is reached: says nothing about whoever was to be connected to
+  stale,       ///< loaded under another epoch or base; load anew
+  crashed,     ///< the actor that ran the job died in it
+  cancelled,   ///< stopped by us: shutdown, restart
+  internal,    ///< a broken invariant of ours: always a bug
 };
 
 struct failure {

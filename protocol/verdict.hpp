@@ -58,6 +58,9 @@ struct verdict {
   std::string_view rule;    ///< the row's name, for logs and metrics
 };
 
+/// The LLM answered, but not what can be used.
+bool is_bad_answer(errc code);
+
 struct verdict_rule {
   std::string_view name;
   bool (*matches)(const situation&);

@@ -58,6 +58,8 @@ std::string_view to_string(errc code) {
       return "content-filtered";
     case errc::budget_exhausted:
       return "budget-exhausted";
+    case errc::open_files:
+      return "open-files";
     case errc::stale:
       return "stale";
     case errc::crashed:
@@ -99,6 +101,7 @@ error_class classify(errc code) {
     case errc::timed_out:
     case errc::connection_lost:
     case errc::overloaded:
+    case errc::open_files:
     case errc::stale:
     case errc::crashed:
     case errc::cancelled:

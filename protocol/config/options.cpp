@@ -272,6 +272,13 @@ void add_llm_analyzer(std::vector<option>& t) {
        .max = 10 * minutes,
        .reloadable = true,
        .doc = "While the intake is stopped the LLM is probed no more often than this."});
+  add(&s::probe_timeout, "probe-timeout",
+      {.min = 100,
+       .max = 2 * minutes,
+       .doc =
+           "Limit of one probe, a cheap call beside the others. One is sent as well when calls are out and "
+           "nothing was heard for this long and twice as long as answers usually take: if it fails, the "
+           "LLM is down."});
   add(&s::mailbox_limit, "mailbox-limit",
       {.min = 1,
        .max = 100'000,

@@ -107,6 +107,7 @@ struct llm_analyzer_settings {
   std::string reasoning_effort;  ///< empty: not sent
   uint32_t breaker_failures = 5;
   milliseconds probe_interval{5'000};
+  milliseconds probe_timeout{5'000};
   uint32_t mailbox_limit = 64;
   uint64_t budget_tokens_per_day = 0;  ///< 0: no budget
   restart_strategy restart = restart_strategy::one_for_one;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "protocol/memory/documents_json.hpp"
@@ -185,7 +186,9 @@ void document_store::write(const memory::commit& c, std::string /*as_json*/,
 }
 
 void document_store::probe(std::function<void(status)> done) {
-  const auto until = core_->deadline();
+  // One that hangs must not outlast the time until the next.
+  const auto until = std::min<account::deadline>(core_->deadline(),
+                                                 std::chrono::steady_clock::now() + std::chrono::seconds{5});
   look_at(core_, core_->names.user_memories, until,
           [core = core_, until, done = std::move(done)](const status& first) mutable {
             if (!first) return done(first);

@@ -9,7 +9,7 @@ namespace {
 /// The dependency itself is away. Throttled is not down: the stage's own limiter obeys it.
 bool is_down(errc code) {
   return classify(code) == error_class::transient && code != errc::crashed && code != errc::conflict &&
-         code != errc::stale && code != errc::cancelled;
+         code != errc::stale && code != errc::cancelled && code != errc::open_files;
 }
 
 }  // namespace
@@ -113,9 +113,12 @@ void dispatch::probed(dependency d, bool well, time_point now) {
 
 // No job is there to probe with, or none can start.
 void dispatch::probe_synthetically(time_point now) {
-  if (running_ > 0) return;
-  for (const dependency d : {dependency::llm, dependency::memory, dependency::redis})
+  for (const dependency d : {dependency::llm, dependency::memory, dependency::redis}) {
+    // What runs is the probe; but calls of the LLM may hang for long, and where it refused some jobs others
+    // tell more.
+    if (running_ > 0 && (d != dependency::llm || rejecting_[static_cast<size_t>(d)])) continue;
     if (breaker_mut(d).take_probe(now)) port_.probe(d);
+  }
 }
 
 void dispatch::update_intake() {

@@ -37,8 +37,7 @@ bool fatal_or_transient(const situation& s) {
   return of_class(s, error_class::transient) || of_class(s, error_class::fatal);
 }
 bool unusable_answer(const situation& s) {
-  return is(s, errc::invalid_answer) || is(s, errc::truncated) || is(s, errc::context_too_long) ||
-         is(s, errc::refused) || is(s, errc::content_filtered);
+  return is_bad_answer(s.error.code);
 }
 bool may_call_again(const situation& s) {
   return s.calls_used < s.max_calls;
@@ -145,6 +144,11 @@ constexpr std::array rules{
                  action::hold, "throttled"},
     verdict_rule{"throttled past the hold limit", [](const situation& s) { return is(s, errc::throttled); },
                  action::release, "throttled"},
+    verdict_rule{"our own limit of open files",
+                 [](const situation& s) { return is(s, errc::open_files) && !past_hold(s); }, action::hold,
+                 "open-files"},
+    verdict_rule{"our own limit of open files, past the hold limit",
+                 [](const situation& s) { return is(s, errc::open_files); }, action::release, "open-files"},
     verdict_rule{"refused again and again while others pass",
                  [](const situation& s) {
                    return s.healthy_for_others && s.failures >= s.max_failures && old_enough(s);
@@ -198,6 +202,11 @@ bool store_refuses(stage at, errc code) {
 bool is_refusal(const situation& s) {
   return memory_refuses(s) || is(s, errc::conversation_malformed) ||
          (is(s, errc::message_missing) && past_missing(s) && !s.fresh_without_message);
+}
+
+bool is_bad_answer(errc code) {
+  return code == errc::invalid_answer || code == errc::truncated || code == errc::context_too_long ||
+         code == errc::refused || code == errc::content_filtered;
 }
 
 std::span<const verdict_rule> verdict_table() {

@@ -86,9 +86,11 @@ void analyst::impl::ask(const std::shared_ptr<call>& c) {
   r.method = "POST";
   r.url = where_.url;
   r.headers = where_.headers;
-  r.connect_timeout = options_.connect_timeout;
+  const auto limit =
+      c->input ? request_timeout_.load() : std::min(options_.probe_timeout, request_timeout_.load());
+  r.connect_timeout = std::min(options_.connect_timeout, limit);
   const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - c->since);
-  r.total_timeout = std::max(milliseconds{1}, request_timeout_.load() - spent);
+  r.total_timeout = std::max(milliseconds{1}, limit - spent);
   {
     const std::lock_guard lock{mutex_};
     c->asked_in = dialect_;

@@ -79,6 +79,7 @@ struct analyst_options {
       model;  ///< body.model for the v1 and plain shapes; empty: from the path, or the server's default
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{60'000};
+  std::chrono::milliseconds probe_timeout{5'000};
   std::optional<double> temperature;
   std::string reasoning_effort;
   std::shared_ptr<azure::token_source> identity;  ///< null: the key, or nothing
@@ -97,7 +98,8 @@ class analyst {
   void cancel(uint64_t id);
   /// Of calls sent from now on.
   void set_request_timeout(std::chrono::milliseconds limit);
-  /// One cheap authenticated call (few tokens): is the deployment there and does it let us in?
+  /// One cheap authenticated call (few tokens): is the deployment there and does it let us in? It has a
+  /// time-out of its own, the shorter of the two.
   void probe(std::function<void(status)> done);
 
  private:

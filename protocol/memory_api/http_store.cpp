@@ -1,5 +1,7 @@
 #include "protocol/memory_api/http_store.hpp"
 
+#include <algorithm>
+
 #include "protocol/base/utf8.hpp"
 #include "protocol/http/url.hpp"
 #include "protocol/memory/json_fields.hpp"
@@ -149,17 +151,19 @@ void http_store::write(const memory::commit& c, std::string as_json,
 }
 
 void http_store::probe(std::function<void(status)> done) {
-  client_.send(request("GET", context_path("memory-worker-probe", "memory-worker-probe")),
-               [done = std::move(done)](result<http::response> answer) {
-                 const auto context = read_answer(answer, parse_context);
-                 if (context) return done(ok);
-                 failure f = context.error();
-                 if (f.code == errc::not_found || f.code == errc::malformed)
-                   f = fail(dependency::memory, errc::misconfigured,
-                            "what answers at MEMORY_API_ENDPOINT has no /internal/context: it is not this "
-                            "project's Memory API (cmd/memory-api)");
-                 done(std::move(f));
-               });
+  auto ask = request("GET", context_path("memory-worker-probe", "memory-worker-probe"));
+  // One that hangs must not outlast the time until the next.
+  ask.total_timeout = std::min(ask.total_timeout, std::chrono::milliseconds{5'000});
+  client_.send(std::move(ask), [done = std::move(done)](result<http::response> answer) {
+    const auto context = read_answer(answer, parse_context);
+    if (context) return done(ok);
+    failure f = context.error();
+    if (f.code == errc::not_found || f.code == errc::malformed)
+      f = fail(dependency::memory, errc::misconfigured,
+               "what answers at MEMORY_API_ENDPOINT has no /internal/context: it is not this "
+               "project's Memory API (cmd/memory-api)");
+    done(std::move(f));
+  });
 }
 
 }  // namespace mw::memory_api

@@ -40,6 +40,15 @@ void fake_llm::answer_all() {
   }
 }
 
+void fake_llm::fail_all(const failure& why) {
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (!calls[i].done) continue;
+    llm::answer a;
+    a.outcome = why;
+    std::exchange(calls[i].done, nullptr)(std::move(a));
+  }
+}
+
 size_t fake_llm::held() const {
   return static_cast<size_t>(
       std::count_if(calls.begin(), calls.end(), [](const asked& a) { return a.done != nullptr; }));

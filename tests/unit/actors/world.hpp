@@ -92,6 +92,8 @@ struct fake_llm {
            std::function<void(llm::answer)> done);
   /// Answers everything that is held.
   void answer_all();
+  /// Everything that is held fails so.
+  void fail_all(const failure& why);
   size_t held() const;
 };
 

@@ -248,6 +248,15 @@ TEST_CASE("verdict: refused for one user after the other, nobody passes") {
   }
 }
 
+TEST_CASE("verdict: our own limit of open files is held and blames nobody") {
+  auto s = of(stage::analyse, errc::open_files);
+  s.healthy_for_others = true;
+  s.failures = 100;
+  check(s, {"our own limit of open files", action::hold, "open-files"});
+  s.held_for = 10min;
+  check(s, {"our own limit of open files, past the hold limit", action::release, "open-files"});
+}
+
 TEST_CASE("verdict: throttled is held, never counted") {
   auto s = of(stage::analyse, errc::throttled);
   s.healthy_for_others = true;

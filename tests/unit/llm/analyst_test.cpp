@@ -118,6 +118,20 @@ TEST_CASE("analyst: cancel and destruction end calls as cancelled, each once") {
   release.set_value();
 }
 
+TEST_CASE("analyst: a probe does not wait as long as a call") {
+  std::promise<void> over;
+  const auto hang = over.get_future().share();
+  bench b{[hang](const server_request&) {
+            hang.wait();
+            return completion(good);
+          },
+          10min, [](mw::llm::analyst_options& o) { o.probe_timeout = 100ms; }};
+  const auto probe = b.probe();
+  over.set_value();
+  REQUIRE_FALSE(probe);
+  CHECK(probe.error().code == errc::timed_out);
+}
+
 TEST_CASE("analyst: the probe costs few tokens, adapts, and tells a bad key from a model that thinks") {
   std::atomic<int> mode{0};
   bench b{[&](const server_request& r) {
