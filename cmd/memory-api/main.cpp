@@ -13,6 +13,7 @@
 #include "cmd/memory-api/service.hpp"
 #include "cmd/memory-api/sqlite_store.hpp"
 #include "cmd/memory-api/version.hpp"
+#include "protocol/io/open_files.hpp"
 
 namespace {
 
@@ -110,6 +111,7 @@ int serve(const mw::api::options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mw::io::raise_open_files_limit();
   const auto options = mw::api::read_options({argv + 1, argv + argc}, environment);
   if (!options) return refuse(options.error());
   if (options->help) {

@@ -11,6 +11,7 @@
 #include "cmd/memory-devstack/entra/run.hpp"
 #include "cmd/memory-devstack/llm/run.hpp"
 #include "cmd/memory-devstack/publish/run.hpp"
+#include "protocol/io/open_files.hpp"
 
 namespace {
 
@@ -41,6 +42,7 @@ void print_usage(std::FILE* to) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mw::io::raise_open_files_limit();
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.empty() || args[0] == "--help" || args[0] == "-h") {
     print_usage(args.empty() ? stderr : stdout);

@@ -7,6 +7,7 @@
 #include "cmd/memory-worker/redis_port.hpp"
 #include "protocol/config/options.hpp"
 #include "protocol/cosmos/account.hpp"
+#include "protocol/io/open_files.hpp"
 #include "protocol/io/run_on.hpp"
 #include "protocol/llm/endpoint.hpp"
 
@@ -53,7 +54,8 @@ result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, 
   http::client_options http;
   // Never reached: dispatcher.max-jobs, whatever a reload makes of it, bounds the requests.
   http.max_connections_per_host = static_cast<long>(config::find_option("dispatcher", "max-jobs")->max) + 8;
-  http.max_connections = http.max_connections_per_host * 3;
+  http.max_connections = std::min(http.max_connections_per_host * 3,
+                                  static_cast<long>(io::connections_that_fit(io::open_files_limit())));
   http.ca_file = s.process.ca_file;
   w->http_ = std::make_unique<http::client>(w->loop_.get(), http);
   w->identity_ = make_identity(w->loop_.get(), *w->http_, s.azure, w->next_seed_);

@@ -7,6 +7,7 @@
 
 #include "cmd/memory-worker/commands.hpp"
 #include "protocol/config/reference.hpp"
+#include "protocol/io/open_files.hpp"
 
 namespace {
 
@@ -46,6 +47,7 @@ bool mw::print_problems(const std::vector<failure>& problems) {
 }
 
 int main(int argc, char** argv) {
+  mw::io::raise_open_files_limit();
   std::vector<std::string> args(argv + 1, argv + argc);
   const std::string command = args.empty() ? "help" : args.front();
   if (!args.empty()) args.erase(args.begin());

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <functional>
+#include <limits>
 
 #include "actors/loop_scheduler.hpp"
 #include "actors/supervisor.hpp"
@@ -17,6 +18,7 @@
 #include "cmd/memory-worker/memory_stores.hpp"
 #include "cmd/memory-worker/reload.hpp"
 #include "cmd/memory-worker/telemetry.hpp"
+#include "protocol/io/open_files.hpp"
 #include "protocol/io/run_on.hpp"
 
 namespace mw {
@@ -124,6 +126,25 @@ void log_start(const config::loaded& c) {
   for (const auto& n : c.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
 }
 
+/// LLM calls at once that there are open files for: of four connections the memory store may need one.
+uint32_t calls_that_fit(const config::settings& s) {
+  const uint64_t limit = io::open_files_limit();
+  const auto fit = static_cast<uint32_t>(
+      std::clamp<uint64_t>(io::connections_that_fit(limit) * 3 / 4, 1, std::numeric_limits<uint32_t>::max()));
+  if (s.llm_analyzer.max_in_flight > fit)
+    observe::log(log_level::warning, "open-files-limit-is-low")
+        .field("limit", limit)
+        .field("max_in_flight", s.llm_analyzer.max_in_flight)
+        .field("taken", fit)
+        .field("detail",
+               fmt::format(
+                   "llm_analyzer.max-in-flight is {}, but the limit of open files, {}, has room for {} "
+                   "calls at once: so many it is. Raise the hard limit (ulimit -Hn, LimitNOFILE=, docker "
+                   "run --ulimit nofile=), or lower max-in-flight",
+                   s.llm_analyzer.max_in_flight, limit, fit));
+  return fit;
+}
+
 }  // namespace
 
 int run_worker(const config::loaded& c, const config::inputs& in) {
@@ -138,6 +159,7 @@ int run_worker(const config::loaded& c, const config::inputs& in) {
   observe::status_board board{
       {c.values.process.service_name, c.values.process.node_name, MW_VERSION, observe::required_parts, {}}};
   auto shared = std::make_shared<services>(c.values, (*world)->outside(), metrics, board);
+  shared->most_in_flight = calls_that_fit(c.values);
   shared->seed = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   auto telemetry = make_telemetry(c.values, (*world)->loop(), metrics, &(*world)->identity());
   if (!telemetry) {

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "protocol/io/open_files.hpp"
+
 namespace mw::amqp {
 
 tcp_stream::tcp_stream(io::loop& loop, options o, handler h)
@@ -52,6 +54,9 @@ void tcp_stream::connect_next() {
     const io::address& a = addresses_[next_address_++];
     fd_ = socket(a.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) {
+      if (io::is_out_of_files(errno))
+        return end(
+            fail(dependency::bus, errc::open_files, "connect " + where() + ": " + io::out_of_files_words()));
       last_error_ = std::strerror(errno);
       continue;
     }

@@ -1,10 +1,11 @@
 // HTTP client: every request of the process goes through one libcurl multi handle on one io::loop
 // (multi_socket), HTTP/1.1 keep-alive and, where the server offers it, HTTP/2 multiplexing. send() and
 // cancel() may be called from any thread; `done` runs exactly once on the loop thread, never later than the
-// request's total time-out, counted from send(). Errors: unreachable, timed_out, connection_lost, too_large,
-// malformed (the answer is not HTTP), misconfigured (bad URL, unreadable CA file), cancelled; their text
-// names method, host and path, never query, headers or body. An HTTP status is not an error; redirects are
-// not followed. A request that met a kept-alive connection just closed by the server is sent again by itself.
+// request's total time-out, counted from send(). Errors: unreachable, open_files, timed_out, connection_lost,
+// too_large, malformed (the answer is not HTTP), misconfigured (bad URL, unreadable CA file), cancelled;
+// their text names method, host and path, never query, headers or body. An HTTP status is not an error;
+// redirects are not followed. A request that met a kept-alive connection just closed by the server is sent
+// again by itself.
 #pragma once
 
 #include <chrono>

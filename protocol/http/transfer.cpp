@@ -1,13 +1,16 @@
 #include "protocol/http/transfer.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <initializer_list>
 #include <utility>
 
 #include "protocol/http/server_message.hpp"
+#include "protocol/io/open_files.hpp"
 
 namespace mw::http {
 namespace {
@@ -118,6 +121,8 @@ transfer::transfer(const client_options& options, const socket_hooks& hooks)
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &transfer::on_body);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &transfer::on_open_socket);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, hooks.opened);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, hooks.context);
   curl_easy_setopt(easy_, CURLOPT_CLOSESOCKETFUNCTION, hooks.close);
@@ -199,6 +204,14 @@ void transfer::set_headers(std::vector<std::pair<std::string, std::string>> head
   headers_for_body_ = has_body;
 }
 
+curl_socket_t transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* where) {
+  const int fd = socket(where->family, where->socktype | SOCK_CLOEXEC, where->protocol);
+  if (fd >= 0 && io::may_be_connection(fd)) return fd;
+  if (fd >= 0 || io::is_out_of_files(errno)) static_cast<transfer*>(self)->out_of_files_ = true;
+  if (fd >= 0) close(fd);
+  return CURL_SOCKET_BAD;
+}
+
 size_t transfer::on_header(const char* data, size_t size, size_t count, void* self) {
   auto& t = *static_cast<transfer*>(self);
   const std::string_view line = trim({data, size * count});
@@ -243,6 +256,7 @@ bool transfer::starts_over(CURLcode code) {
 void transfer::forget_answer() {
   answer_ = {};
   too_large_ = false;
+  out_of_files_ = false;
   headers_complete_ = false;
   error_[0] = '\0';
 }
@@ -255,6 +269,8 @@ failure transfer::timed_out() const {
 failure transfer::explain(CURLcode code) const {
   const errc what = code_of(code);
   std::string text = describe(current_.what) + ": ";
+  if (out_of_files_ && what == errc::unreachable)
+    return fail(errc::open_files, text + io::out_of_files_words());
   if (what == errc::too_large) {
     text += "the answer is larger than " + std::to_string(current_.what.max_response_bytes) + " bytes";
   } else {

@@ -53,6 +53,7 @@ class transfer {
   client::done_fn take_done() { return std::move(current_.done); }
 
  private:
+  static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* where);
   static size_t on_header(const char* data, size_t size, size_t count, void* self);
   static size_t on_body(const char* data, size_t size, size_t count, void* self);
   status set_url(const request& r);
@@ -66,6 +67,7 @@ class transfer {
   queued_request current_;
   response answer_;
   bool too_large_ = false;
+  bool out_of_files_ = false;
   std::string user_agent_;  ///< its header line
   bool proxy_named_;        ///< in the environment, when this was made
   bool no_proxy_ = false;

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "protocol/io/open_files.hpp"
+
 namespace mw::redis {
 namespace {
 
@@ -97,6 +99,7 @@ void transport::resolved(io::lookup::answer a) {
 bool transport::connect_to(const io::address& a) {
   fd_ = socket(a.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) {
+    if (io::is_out_of_files(errno)) out_of_files_ = true;
     last_error_ = words(errno);
     return false;
   }
@@ -115,6 +118,8 @@ bool transport::connect_to(const io::address& a) {
 void transport::connect_next() {
   while (next_address_ < addresses_.size())
     if (connect_to(addresses_[next_address_++])) return;
+  if (out_of_files_)
+    return end(errc::open_files, fmt::format("connect {}: {}", where_, io::out_of_files_words()));
   end(errc::unreachable, fmt::format("connect {}: {}", where_, last_error_));
 }
 

@@ -100,6 +100,7 @@ class transport {
   std::vector<io::address> addresses_;
   size_t next_address_ = 0;
   std::string last_error_ = "no address";
+  bool out_of_files_ = false;
   std::string out_;
   size_t sent_ = 0;
   std::unique_ptr<char[]> read_buffer_;
