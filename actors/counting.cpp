@@ -51,6 +51,11 @@ void count_embedding(observe::metrics& m, const llm::embedding& e) {
   if (e.tokens > 0) m.llm_tokens.at("embedding").Increment(static_cast<double>(e.tokens));
 }
 
+void count_probe_not_sent(observe::metrics& m, const failure& why) {
+  m.probes_not_sent.at(to_string(why.from)).Increment();
+  observe::log(log_level::warning, "probe-not-sent").field("detail", to_string(why));
+}
+
 void count_commit(observe::metrics& m, const memory::commit_reply& reply) {
   m.commits.at(to_string(reply.outcome)).Increment();
   if (reply.operations_applied > 0) m.operations_applied.Increment(reply.operations_applied);

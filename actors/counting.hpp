@@ -13,6 +13,8 @@ void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);
 void count_embedding(observe::metrics& m, const llm::embedding& e);
+/// And logged: nothing is known of the dependency that was to be asked.
+void count_probe_not_sent(observe::metrics& m, const failure& why);
 void count_commit(observe::metrics& m, const memory::commit_reply& reply);
 /// Which spans a stored commit skipped, and which it gives up.
 void count_skipped(services& s, const memory::commit& c);

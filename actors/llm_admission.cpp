@@ -1,4 +1,5 @@
 // When llm_analyzer may ask, and what calls and probes tell of the LLM: load, quota, silence.
+#include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/llm_analyzer.hpp"
 #include "actors/tell.hpp"
@@ -119,8 +120,9 @@ void llm_analyzer_state::tell_dispatcher(bool well, const std::string& detail) {
 void llm_analyzer_state::probe_llm() {
   probe_sent_ = self_->clock().now();
   const caf::actor_addr weak = self_->address();
-  services_->outside.probe_llm([weak](status s) {
+  services_->outside.probe_llm([weak, services = services_](status s) {
     const bool sent = s || s.error().code != errc::open_files;
+    if (!sent) count_probe_not_sent(services->metrics, s.error());
     mw::tell<analyzer_actor>(weak, probed{sent ? dependency::llm : dependency::none, static_cast<bool>(s),
                                           s ? "answered an authenticated probe" : to_string(s.error())});
   });

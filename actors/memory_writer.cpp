@@ -185,7 +185,7 @@ void memory_writer_state::finish(uint64_t id, flow::job_result r) {
 void memory_writer_state::probe_store(bool at_start) {
   const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
   services_->outside.store->probe([dispatcher, at_start, services = services_](status s) {
-    if (!s && s.error().code == errc::open_files) return;  // it could not be sent: nothing is known
+    if (!s && s.error().code == errc::open_files) return count_probe_not_sent(services->metrics, s.error());
     const std::string detail = s ? "answered an authenticated probe" : to_string(s.error());
     services->status.set("memory", s ? observe::state::ok : observe::state::down, detail);
     if (!s || at_start)

@@ -269,7 +269,8 @@ failure transfer::timed_out() const {
 failure transfer::explain(CURLcode code) const {
   const errc what = code_of(code);
   std::string text = describe(current_.what) + ": ";
-  if (out_of_files_ && what == errc::unreachable)
+  // libcurl's look-up of a name needs files too, and does not say what it lacked.
+  if (what == errc::unreachable && (out_of_files_ || io::files_are_used_up()))
     return fail(errc::open_files, text + io::out_of_files_words());
   if (what == errc::too_large) {
     text += "the answer is larger than " + std::to_string(current_.what.max_response_bytes) + " bytes";

@@ -1,6 +1,8 @@
 #include "protocol/io/open_files.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,15 +24,22 @@ uint64_t open_files_limit() {
 }
 
 uint64_t connections_that_fit(uint64_t limit) {
-  return limit > kept_back_files ? limit - kept_back_files : 1;
+  return limit > files_of_others + kept_back_files ? limit - files_of_others - kept_back_files : 1;
 }
 
 bool may_be_connection(int fd) {
-  return static_cast<uint64_t>(fd) < connections_that_fit(open_files_limit());
+  return static_cast<uint64_t>(fd) + kept_back_files < open_files_limit();
 }
 
 bool is_out_of_files(int error) {
   return error == EMFILE || error == ENFILE;
+}
+
+bool files_are_used_up() {
+  const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (next < 0) return is_out_of_files(errno);
+  close(next);
+  return !may_be_connection(next);
 }
 
 std::string out_of_files_words() {
