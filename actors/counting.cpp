@@ -1,5 +1,7 @@
 #include "actors/counting.hpp"
 
+#include <algorithm>
+
 namespace mw {
 namespace {
 
@@ -59,8 +61,11 @@ void count_probe_not_sent(observe::metrics& m, const failure& why) {
 void count_commit(observe::metrics& m, const memory::commit_reply& reply) {
   m.commits.at(to_string(reply.outcome)).Increment();
   if (reply.operations_applied > 0) m.operations_applied.Increment(reply.operations_applied);
-  if (reply.operations_dropped > 0)
-    m.operations_dropped.at("not-applied").Increment(reply.operations_dropped);
+  const uint32_t outdated = std::min(reply.operations_outdated, reply.operations_dropped);
+  if (outdated > 0) m.operations_dropped.at("outdated").Increment(outdated);
+  if (reply.operations_dropped > outdated)
+    m.operations_dropped.at("not-applied").Increment(reply.operations_dropped - outdated);
+  if (reply.items_evicted > 0) m.items_evicted.Increment(reply.items_evicted);
 }
 
 void count_skipped(services& s, const memory::commit& c) {

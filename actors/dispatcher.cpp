@@ -152,6 +152,7 @@ void dispatcher_state::take_delivery(const delivery& d) {
   a.delivery_count = d.delivery_count;
   a.ids = d.ids;
   a.completed_at_ms = d.completed_at_ms;
+  a.enqueued_ms = d.enqueued_ms;
   a.since_completed = milliseconds{d.since_completed_ms};
   core_->arrived(a, lock_of(d), now());
 }

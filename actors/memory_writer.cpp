@@ -15,6 +15,14 @@ namespace {
 constexpr std::chrono::minutes expired_every{1};
 constexpr size_t expired_at_once = 200;
 
+void log_outdated(const memory::commit& c, const memory::commit_reply& r) {
+  if (r.operations_outdated == 0 && r.items_evicted == 0) return;
+  observe::log(log_level::info, "operations-outdated")
+      .field("session", c.session_id)
+      .field("outdated", r.operations_outdated)
+      .field("evicted", r.items_evicted);
+}
+
 }  // namespace
 
 writer_actor::behavior_type memory_writer(writer_actor::stateful_pointer<memory_writer_state> self,
@@ -137,6 +145,7 @@ void memory_writer_state::take_committed(const committed& c) {
     return finish(c.id, std::move(r));
   }
   count_commit(services_->metrics, c.reply);
+  log_outdated(w.job.commit, c.reply);
   switch (c.reply.outcome) {
     case memory::commit_outcome::stored:
     case memory::commit_outcome::covered:

@@ -208,6 +208,7 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
   delivery d;
   d.sequence_number = in.sequence_number;
   d.delivery_count = in.delivery_count;
+  d.enqueued_ms = in.enqueued_ms;
   std::tie(d.token_high, d.token_low) = words_of(in.token);
   auto event = in.body_readable
                    ? chat::parse_event(in.body)

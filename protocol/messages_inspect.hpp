@@ -45,8 +45,8 @@ namespace flow {
 template <class I>
 typename I::result_type inspect(I& f, job_spec& x) {
   return f(caf::meta::type_name("mw.job_spec.v1"), x.id, x.attempt, x.sequence_number, x.delivery_count,
-           x.ids, x.completed_at_ms, x.may_postpone, x.calls_used, x.prefix, x.message_given_up,
-           x.mark_refused);
+           x.ids, x.completed_at_ms, x.enqueued_ms, x.may_postpone, x.calls_used, x.prefix,
+           x.message_given_up, x.mark_refused);
 }
 
 template <class I>
@@ -79,8 +79,14 @@ typename I::result_type inspect(I& f, message_span& x) {
 namespace memory {
 
 template <class I>
+typename I::result_type inspect(I& f, quote_place& x) {
+  return f(caf::meta::type_name("mw.quote_place.v1"), x.message, x.quote, x.nth);
+}
+
+template <class I>
 typename I::result_type inspect(I& f, operation& x) {
-  return f(caf::meta::type_name("mw.operation.v1"), x.op, x.in, x.item, x.replaces, x.quote, x.evidence);
+  return f(caf::meta::type_name("mw.operation.v1"), x.op, x.in, x.item, x.replaces, x.quote, x.evidence,
+           x.said, x.place);
 }
 
 template <class I>
@@ -111,7 +117,8 @@ namespace llm {
 
 template <class I>
 typename I::result_type inspect(I& f, prompt_message& x) {
-  return f(caf::meta::type_name("mw.prompt_message.v1"), x.from, x.text, x.position, x.fresh);
+  return f(caf::meta::type_name("mw.prompt_message.v1"), x.from, x.text, x.position, x.fresh, x.said_us,
+           x.place);
 }
 
 }  // namespace llm
@@ -143,7 +150,7 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
 template <class I>
 typename I::result_type inspect(I& f, delivery& x) {
   return f(caf::meta::type_name("mw.delivery.v2"), x.sequence_number, x.delivery_count, x.ids,
-           x.completed_at_ms, x.since_completed_ms, x.token_high, x.token_low, x.unreadable);
+           x.completed_at_ms, x.since_completed_ms, x.enqueued_ms, x.token_high, x.token_low, x.unreadable);
 }
 template <class I>
 typename I::result_type inspect(I& f, job& x) {

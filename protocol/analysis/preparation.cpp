@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/chat/said_times.hpp"
 #include "protocol/memory/forget.hpp"
 
 namespace mw::analysis {
@@ -13,6 +14,16 @@ constexpr uint32_t calls_before_retries = 4;
 std::optional<wall_time> event_time(const flow::job_spec& job) {
   if (job.completed_at_ms == 0) return std::nullopt;
   return wall_time{std::chrono::milliseconds{job.completed_at_ms}};
+}
+
+chat::clocks clocks_of(const prepare_request& r) {
+  const auto instant = [](int64_t ms) { return wall_time{std::chrono::milliseconds{ms}}; };
+  chat::clocks k;
+  k.chat_message_id = r.job.ids.chat_message();
+  if (r.job.enqueued_ms != 0) k.enqueued = instant(r.job.enqueued_ms);
+  k.now = r.now;
+  k.unreadable = k.enqueued.value_or(event_time(r.job).value_or(r.now));
+  return k;
 }
 
 bool is_message_of(std::string_view message_id, std::string_view chat_message_id) {
@@ -100,8 +111,10 @@ void fill_stored(loaded_conversation& out, const memory::context& stored) {
 }
 
 /// The fresh messages and where they lie; takes the texts out of `c`.
-void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::cut& cut) {
+void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::cut& cut,
+                   const chat::clocks& clocks) {
   const size_t beyond = cut.advances ? chat::first_beyond(c, out.base) : cut.through_index + 1;
+  const auto said = chat::said_times(c, cut, out.base, clocks);
   auto positions = chat::take_watermarks(c);
   out.through = cut.advances || !out.base ? positions[cut.through_index] : *out.base;
   out.messages.reserve(cut.fresh.size());
@@ -114,8 +127,9 @@ void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::
       out.span.push_back({static_cast<uint32_t>(out.messages.size()), {}});
       ++next;
     }
-    out.messages.push_back(
-        {c.messages[i].from, std::move(c.messages[i].content), std::move(positions[i]), true});
+    out.messages.push_back({c.messages[i].from, std::move(c.messages[i].content), std::move(positions[i]),
+                            true, said[i - cut.fresh.front()].time_since_epoch().count(),
+                            static_cast<uint32_t>(i + 1)});
   }
   for (; next <= cut.through_index; ++next)
     out.span.push_back({span_part::not_analysed, std::move(positions[next])});
@@ -210,7 +224,7 @@ preparation prepare(const prepare_request& r) {
   }
   out.retried = std::move(out.retry_alone ? skipped.refused : skipped.unasked);
   out.expired = std::move(skipped.expired);
-  fill_messages(out, c, cut);
+  fill_messages(out, c, cut, clocks_of(r));
   const size_t fit = messages_that_fit(r, out);
   p.conversation = fit < out.messages.size() ? first_messages(out, fit) : std::move(out);
   return p;

@@ -87,10 +87,10 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     if (!change.changed) {
       // Where an earlier run wrote the profile, its counts stand, though the answer may have been lost.
       if (!profile_written_ && !(pair.user && pair.user->timestamp == profile_at_))
-        reply_ = {commit_outcome::stored, change.applied, change.dropped};
+        reply_ = memory::stored_reply(change);
       return write_record();
     }
-    reply_ = {commit_outcome::stored, change.applied, change.dropped};
+    reply_ = memory::stored_reply(change);
     profile_at_ = now;
     write_profile(change.next, pair.user ? pair.user->etag : std::string{});
   }

@@ -139,6 +139,8 @@ bool dispatch::join_job(const arrival& a) {
     j->spec.delivery_count = j->from.delivery_count = a.delivery_count;
     j->spec.completed_at_ms = std::max(j->spec.completed_at_ms, a.completed_at_ms);
     j->from.completed_at_ms = j->spec.completed_at_ms;
+    j->spec.enqueued_ms = std::max(j->spec.enqueued_ms, a.enqueued_ms);
+    j->from.enqueued_ms = j->spec.enqueued_ms;
     ++j->from.events;
     j->missing_since = {};
     j->spec.message_given_up = false;

@@ -121,6 +121,7 @@ dispatch::job& dispatch::open_job(const window* w) {
   j.spec.sequence_number = j.from.sequence_number;
   j.spec.delivery_count = j.from.delivery_count;
   j.spec.completed_at_ms = j.from.completed_at_ms;
+  j.spec.enqueued_ms = j.from.enqueued_ms;
   active_.emplace(session_key(j.spec.ids.user(), j.spec.ids.session()), j.spec.id);
   const uint64_t id = j.spec.id;
   return jobs_.emplace(id, std::move(j)).first->second;

@@ -26,6 +26,7 @@ struct job_spec {
   uint32_t delivery_count = 0;
   event_ids ids;
   int64_t completed_at_ms = 0;  ///< epoch ms of the newest event; 0 unknown
+  int64_t enqueued_ms = 0;      ///< when the broker took the newest event: epoch ms; 0 unknown
   bool may_postpone = false;    ///< the window may still be re-opened when the conversation is not quiet
   uint32_t calls_used = 0;      ///< LLM calls this delivery has cost so far (bisecting is bounded by it)
   uint32_t prefix = 0;          ///< analyse at most so many fresh messages; 0: all

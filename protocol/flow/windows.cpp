@@ -90,6 +90,7 @@ windows::added windows::add(const arrival& a, time_point now) {
     fresh.ids = a.ids;
     fresh.sequence_number = a.sequence_number;
     fresh.completed_at_ms = a.completed_at_ms;
+    fresh.enqueued_ms = a.enqueued_ms;
     fresh.delivery_count = a.delivery_count;
     fresh.opened = now;
     fresh.due = now;
@@ -104,6 +105,7 @@ windows::added windows::add(const arrival& a, time_point now) {
     } else {
       ++w.events;
       w.completed_at_ms = std::max(w.completed_at_ms, a.completed_at_ms);
+      w.enqueued_ms = std::max(w.enqueued_ms, a.enqueued_ms);
       result.covered = std::min(a.sequence_number, w.sequence_number);
       if (a.sequence_number > w.sequence_number) {
         w.ids = a.ids;
@@ -188,6 +190,7 @@ windows::added windows::reopen(const window& w, duration delay, time_point now) 
       kept.delivery_count = w.delivery_count;
     }
     kept.completed_at_ms = std::max(kept.completed_at_ms, w.completed_at_ms);
+    kept.enqueued_ms = std::max(kept.enqueued_ms, w.enqueued_ms);
     kept.events += w.events;
     if (kept.closed == closed_by::quiet) kept.closed = w.closed;
     if (kept.ready) {

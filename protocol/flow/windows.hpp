@@ -38,12 +38,14 @@ struct arrival {
   event_ids ids;
   int64_t completed_at_ms = 0;  ///< epoch ms, 0 unknown
   duration since_completed{};   ///< how long ago the event says it was completed; 0 where unknown
+  int64_t enqueued_ms = 0;      ///< epoch ms by the broker's clock, 0 unknown
 };
 
 struct window {
   event_ids ids;
   int64_t sequence_number = 0;
   int64_t completed_at_ms = 0;
+  int64_t enqueued_ms = 0;
   time_point opened;
   time_point due;
   time_point waiting_since;  ///< when it became ready; for the hold limit

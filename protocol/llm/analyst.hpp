@@ -29,7 +29,9 @@ struct prompt_message {
   chat::role from = chat::role::user;
   std::string text;
   memory::watermark position;
-  bool fresh = true;  ///< false: shown for context only, never evidence
+  bool fresh = true;    ///< false: shown for context only, never evidence
+  int64_t said_us = 0;  ///< when it was said, epoch (chat/said_times.hpp); 0: by its position's timestamp
+  uint32_t place = 0;   ///< its place in the conversation, from 1 on
 };
 
 struct analysis_input {

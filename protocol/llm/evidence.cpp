@@ -8,6 +8,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "protocol/base/iso_time.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/chat/json_document.hpp"
 #include "protocol/llm/answer_text.hpp"
@@ -87,29 +88,36 @@ bool has_letters(std::string_view text) {
 }
 
 /// Linear, whatever the two hold: both come from outside.
-bool holds(std::string_view text, std::string_view piece) {
-  return memmem(text.data(), text.size(), piece.data(), piece.size()) != nullptr;
+std::optional<size_t> find_in(std::string_view text, std::string_view piece) {
+  const auto* at = static_cast<const char*>(memmem(text.data(), text.size(), piece.data(), piece.size()));
+  if (at == nullptr) return std::nullopt;
+  return static_cast<size_t>(at - text.data());
 }
 
-/// `folded_text` gives the text folded, where that is needed.
+/// Where the quote begins in the folded text, which `folded_text` gives where it is needed.
 template <class FoldedText>
-bool is_quoted(std::string_view text, std::string_view quote, FoldedText folded_text) {
+std::optional<size_t> place_of_quote(std::string_view text, std::string_view quote, FoldedText folded_text) {
   // Most quotes are literal: what stands there as it is stands there folded as well.
-  if (has_letters(quote) && holds(text, quote)) return true;
+  if (has_letters(quote)) {
+    const auto literal = find_in(text, quote);
+    if (literal) return folded(std::string{text.substr(0, *literal)} + '.').size() - 1;
+  }
   const std::string wanted = folded(quote);
   const std::string_view piece = bare(wanted);
-  if (piece.empty()) return false;
+  if (piece.empty()) return std::nullopt;
   const std::string& whole = folded_text();
-  return holds(whole, piece) && (piece.size() > utf8_length_at(piece, 0) || whole == piece);
+  const auto at = find_in(whole, piece);
+  if (at && piece.size() <= utf8_length_at(piece, 0) && whole != piece) return std::nullopt;
+  return at;
 }
 
 /// The messages that operations quote, each folded once.
 class quoted_messages {
  public:
   explicit quoted_messages(const analysis_input& input) : input_(input) {}
-  bool contain(size_t index, std::string_view quote) {
+  std::optional<size_t> place_of(size_t index, std::string_view quote) {
     const auto& text = input_.messages[index].text;
-    return is_quoted(text, quote, [&]() -> const std::string& {
+    return place_of_quote(text, quote, [&]() -> const std::string& {
       const auto at = folded_.find(index);
       return at != folded_.end() ? at->second : folded_.emplace(index, folded(text)).first->second;
     });
@@ -182,7 +190,8 @@ void read_operation(const object& o, const analysis_input& input, quoted_message
     return;
   }
   const std::string_view quote = text_at(o, "quote");
-  if (!quoted.contain(*index, quote)) {
+  const auto place = quoted.place_of(*index, quote);
+  if (!place) {
     ++out.dropped_no_quote;
     return;
   }
@@ -194,6 +203,9 @@ void read_operation(const object& o, const analysis_input& input, quoted_message
     found.replaces = as_stored(memory::clean_item(text_at(o, "replaces")), *in, input);
   found.quote = memory::clean_item(quote);
   found.evidence = message.position;
+  if (message.said_us != 0)
+    found.said = format_iso_time(wall_time{std::chrono::microseconds{message.said_us}});
+  found.place = {message.place, static_cast<uint32_t>(*place), 0};
   out.operations.push_back(std::move(found));
 }
 
@@ -233,7 +245,8 @@ result<analysis> read_object(const object& root, const analysis_input& input) {
 
 bool contains_quote(std::string_view text, std::string_view quote) {
   std::string whole;
-  return is_quoted(text, quote, [&]() -> const std::string& { return whole = folded(text); });
+  return place_of_quote(text, quote, [&]() -> const std::string& { return whole = folded(text); })
+      .has_value();
 }
 
 result<analysis> read_analysis(std::string_view content, const analysis_input& input) {

@@ -5,8 +5,8 @@
 #include "protocol/base/iso_time.hpp"
 #include "protocol/memory/commit.hpp"
 #include "protocol/memory/forget.hpp"
-#include "protocol/memory/items.hpp"
 #include "protocol/memory/position.hpp"
+#include "protocol/memory/profile_editor.hpp"
 
 namespace mw::memory {
 namespace {
@@ -32,116 +32,29 @@ bool in_retried(const watermark& evidence, const commit& c, const record* stored
   });
 }
 
-bool admissible(const operation& op, const profile& p, const commit& c, const record* stored) {
-  if (op.evidence.id.empty()) return false;
-  if (deliberate_fault("ignore-watermark") || deliberate_fault("forget-without-epoch")) return true;
-  const std::string limit = forgotten_before(p, c.session_id);
-  if (!limit.empty() && !later(op.evidence.timestamp, limit)) return false;
-  if (op.op != op_kind::remove && !may_return(p, op.item, op.evidence.timestamp)) return false;
-  if (in_retried(op.evidence, c, stored)) return true;
-  if (!index_in(c.span, op.evidence)) return false;
-  if (stored != nullptr && stored->through && !after(c, op.evidence, *stored->through)) return false;
-  const auto applied = p.applied.find(c.session_id);
-  return applied == p.applied.end() || after(c, op.evidence, applied->second);
+/// The instant that a mark of "forget this item" is compared with.
+const std::string& time_of(const operation& op) {
+  const bool own = op.said.empty() || parse_iso_time(op.evidence.timestamp).has_value();
+  return own ? op.evidence.timestamp : op.said;
 }
 
-enum class effect : uint8_t { none, refreshed, applied };
+enum class verdict : uint8_t { run, refuse, forgotten };
 
-/// The lists and origins of one profile while a commit's operations run over them.
-class editor {
- public:
-  editor(profile& p, const commit& c) : p_(p), c_(c) {}
-
-  effect run(const operation& op) {
-    switch (op.op) {
-      case op_kind::add:
-        return add(op);
-      case op_kind::replace:
-        return replace(op);
-      case op_kind::remove:
-        return remove(op);
-    }
-    return effect::none;
-  }
-
-  std::vector<operation> done;  ///< what took effect, with the texts as they were stored
-
- private:
-  std::vector<std::string>& list(category in) { return p_.lists.at(static_cast<size_t>(in)); }
-
-  void note(const operation& op, std::string item, std::string replaced) {
-    done.push_back({op.op, op.in, std::move(item), std::move(replaced), op.quote, op.evidence});
-  }
-
-  void drop_origins(category in, const std::string& item) {
-    const std::string folded = fold_item(item);
-    std::erase_if(p_.origins,
-                  [&](const item_origin& o) { return o.in == in && fold_item(o.item) == folded; });
-  }
-
-  void add_origin(const operation& op, const std::string& item) {
-    const std::string folded = fold_item(item);
-    auto& all = p_.origins;
-    const auto of_item = [&](const item_origin& o) { return o.in == op.in && fold_item(o.item) == folded; };
-    std::erase_if(all, [&](const item_origin& o) { return o.session_id == c_.session_id && of_item(o); });
-    if (std::count_if(all.begin(), all.end(), of_item) >= max_origins_of_item)
-      all.erase(std::find_if(all.begin(), all.end(), of_item));
-    all.push_back({op.in, item, c_.session_id, op.evidence.id, op.evidence.timestamp});
-    if (all.size() > max_origins) all.erase(all.begin());
-  }
-
-  effect add(const operation& op) {
-    std::string item = clean_item(op.item);
-    if (item.empty()) return effect::none;
-    auto& items = list(op.in);
-    if (find_item(items, item) < items.size()) {
-      add_origin(op, item);
-      return effect::refreshed;
-    }
-    if (items.size() >= max_items) return effect::none;
-    items.push_back(item);
-    add_origin(op, item);
-    note(op, std::move(item), {});
-    return effect::applied;
-  }
-
-  effect replace(const operation& op) {
-    std::string item = clean_item(op.item);
-    auto& items = list(op.in);
-    const size_t old = find_item(items, op.replaces);
-    if (item.empty()) return effect::none;
-    if (old == items.size()) return add(op);
-    if (items[old] == item) {
-      add_origin(op, item);
-      return effect::refreshed;
-    }
-    std::string replaced = items[old];
-    const size_t same = find_item(items, item);
-    drop_origins(op.in, replaced);
-    if (same < items.size() && same != old) {
-      items.erase(items.begin() + static_cast<std::ptrdiff_t>(old));
-    } else {
-      items[old] = item;
-    }
-    add_origin(op, item);
-    note(op, std::move(item), std::move(replaced));
-    return effect::applied;
-  }
-
-  effect remove(const operation& op) {
-    auto& items = list(op.in);
-    const size_t at = find_item(items, op.item);
-    if (at == items.size()) return effect::none;
-    std::string removed = items[at];
-    items.erase(items.begin() + static_cast<std::ptrdiff_t>(at));
-    drop_origins(op.in, removed);
-    note(op, std::move(removed), {});
-    return effect::applied;
-  }
-
-  profile& p_;
-  const commit& c_;
-};
+verdict admissible(const operation& op, const profile& p, const commit& c, const record* stored) {
+  if (op.evidence.id.empty()) return verdict::refuse;
+  if (deliberate_fault("ignore-watermark") || deliberate_fault("forget-without-epoch")) return verdict::run;
+  const std::string limit = forgotten_before(p, c.session_id);
+  if (!limit.empty() && !later(op.evidence.timestamp, limit)) return verdict::forgotten;
+  if (!may_return(p, op.item, time_of(op))) return verdict::forgotten;
+  if (op.op == op_kind::replace && !may_return(p, op.replaces, time_of(op))) return verdict::forgotten;
+  if (in_retried(op.evidence, c, stored)) return verdict::run;
+  if (!index_in(c.span, op.evidence)) return verdict::refuse;
+  if (stored != nullptr && stored->through && !after(c, op.evidence, *stored->through))
+    return verdict::refuse;
+  const auto applied = p.applied.find(c.session_id);
+  const bool is_new = applied == p.applied.end() || after(c, op.evidence, applied->second);
+  return is_new ? verdict::run : verdict::refuse;
+}
 
 void advance_applied(profile& p, const commit& c) {
   const auto it = p.applied.find(c.session_id);
@@ -165,23 +78,30 @@ void advance_applied(profile& p, const commit& c) {
 profile_change apply_to_profile(const profile& current, const commit& c, std::string_view now,
                                 const record* stored) {
   profile_change change{current};
-  editor edit{change.next, c};
-  for (const operation& op : c.operations) {
+  std::vector<std::pair<stamp, const operation*>> in_order;
+  for (size_t i = 0; i < c.operations.size(); ++i)
+    in_order.emplace_back(stamp_of(c, i, now), &c.operations[i]);
+  std::sort(in_order.begin(), in_order.end());
+  profile_editor edit{change.next, c};
+  for (const auto& [at, op] : in_order) {
     // Judged against the profile as it was: operations of one commit don't outdate each other.
-    const effect e = admissible(op, current, c, stored) ? edit.run(op) : effect::none;
+    const verdict v = admissible(*op, current, c, stored);
+    const effect e = v == verdict::run ? edit.run(*op, at) : effect::none;
     if (e == effect::applied) {
       ++change.applied;
     } else {
       ++change.dropped;
+      if (e == effect::outdated || v == verdict::forgotten) ++change.outdated;
     }
-    change.changed |= e != effect::none;
   }
+  change.changed = edit.changed();
+  change.evicted = edit.evicted();
   if (!change.changed) return change;
   profile& next = change.next;
   next.user_id = c.user_id;
   next.epoch = std::max(current.epoch, c.epoch);
   next.timestamp = next.last_updated = now;
-  next.last_operations = std::move(edit.done);
+  next.last_operations = edit.take_done();
   ++next.revision;
   advance_applied(next, c);
   return change;

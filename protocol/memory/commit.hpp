@@ -3,6 +3,8 @@
 // conditional writes, profile first. Time is a parameter; nothing here does I/O.
 #pragma once
 
+#include <chrono>
+
 #include "protocol/errors.hpp"
 #include "protocol/memory/documents.hpp"
 
@@ -46,14 +48,25 @@ struct profile_change {
   profile next;
   bool changed = false;  ///< false: no write is needed
   uint32_t applied = 0;
-  uint32_t dropped = 0;  ///< evidence not newer, unknown item, duplicate, list full, or forgotten
+  uint32_t dropped = 0;   ///< evidence not newer, unknown item, duplicate, list full, or forgotten
+  uint32_t outdated = 0;  ///< of these: newer evidence about the same item was there already
+  uint32_t evicted = 0;   ///< items that gave way in a full list
 };
 
 /// Applies the operations whose evidence lies after both the record's watermark and applied[session] (or in a
 /// retried span that `stored`, the current record, still lists; without `stored` the commit's word is taken),
 /// merges duplicates (case and space folded), caps lists (max_items each) and items (max_item_bytes), sets
-/// applied[session], never backwards. A full list drops the new item, never an old one. `current` may be an
-/// empty profile with no etag.
+/// applied[session], never backwards. `current` may be an empty profile with no etag.
+///
+/// Item by item the newest evidence wins, whatever the order in which sessions are analysed
+/// (evidence_order.hpp): operations run in the order of their evidence, and
+/// - an item is there while something that was said for it is newer than all that removed or replaced it;
+/// - a replacement says that the two exclude each other: it brings nothing where the replaced item was named
+///   later, and what it brought goes when another session names the replaced item later, within
+///   `late_evidence` (beyond it no conversation lives that could have come late);
+/// - what is outdated in an operation is dropped, and leaves a mark, so that the other order ends alike.
+/// Items without origin (the Python worker's) are older than all evidence. In a full list the item with the
+/// oldest evidence gives way, be it the new one; it leaves no mark.
 profile_change apply_to_profile(const profile& current, const commit& c, std::string_view now,
                                 const record* stored = nullptr);
 
@@ -80,8 +93,11 @@ bool has_summary(const record& r);
 inline constexpr size_t max_items = 100;
 inline constexpr size_t max_item_bytes = 500;
 inline constexpr size_t max_origins = category_count * max_items;
-/// Sessions remembered as an item's source; the oldest gives way.
-inline constexpr int max_origins_of_item = 3;
+/// Sessions remembered as an item's source, and replacements that brought it; the oldest gives way.
+inline constexpr size_t max_origins_of_item = 3;
+/// Marks of operations; the one with the oldest evidence gives way. Marks of "forget" have their own bound.
+inline constexpr size_t max_marks = 200;
+inline constexpr std::chrono::hours late_evidence{48};
 /// Sessions in profile.applied. It matters only until the record's own watermark has followed.
 inline constexpr size_t max_applied = 64;
 inline constexpr size_t max_skipped = 50;

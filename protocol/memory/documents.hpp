@@ -41,6 +41,14 @@ enum class op_kind : uint8_t { add, replace, remove };
 std::string_view to_string(op_kind k);
 std::optional<op_kind> op_kind_from(std::string_view name);
 
+/// Where in its conversation something was said: decides between equal times.
+struct quote_place {
+  uint32_t message = 0;  ///< the message's place in the conversation
+  uint32_t quote = 0;    ///< the quote's place in the message
+  uint32_t nth = 0;      ///< the operation's place in the answer: one quote may back two
+  auto operator<=>(const quote_place&) const = default;
+};
+
 /// One change of the profile, with the proof that the user said it.
 struct operation {
   op_kind op = op_kind::add;
@@ -49,15 +57,30 @@ struct operation {
   std::string replaces;  ///< replace: the old text
   std::string quote;     ///< literal piece of the evidence message
   watermark evidence;    ///< the user's message
+  std::string said;      ///< ISO instant of the evidence (chat/said_times.hpp); empty: the message's own
+  quote_place place;
 };
 
-/// Where a list item came from: one for each session that said it.
+/// Where a list item came from: one for each session that said it, and one for each item it took the place
+/// of.
 struct item_origin {
   category in = category::knowledge;
   std::string item;
   std::string session_id;
   std::string message_id;
-  std::string time;
+  std::string time;  ///< of the evidence
+  quote_place place;
+  std::string instead_of;  ///< mark_hash of the item it replaced; empty: it was added
+};
+
+/// What operations leave of an item: older evidence changes it no more (evidence_order.hpp).
+struct item_mark {
+  category in = category::knowledge;
+  std::string hash;  ///< mark_hash of the item
+  std::string time;  ///< of the evidence
+  quote_place place;
+  std::string session_tag;  ///< decides between evidence of the same time and place
+  bool gone = true;  ///< it was removed or replaced; false: it was named by an operation that came late
 };
 
 /// A remembered "forget this": only evidence newer than `time` brings an item with this hash back.
@@ -76,6 +99,7 @@ struct profile {
   std::map<std::string, watermark> applied;  ///< by session id
   std::vector<item_origin> origins;
   std::vector<operation> last_operations;  ///< undo material of the last commit
+  std::vector<item_mark> marks;
   std::vector<forgotten_mark> forgotten;
   uint64_t revision = 0;
   std::string etag;

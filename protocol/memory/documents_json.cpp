@@ -50,6 +50,37 @@ void read_record_worker(const json_fields& w, record& r) {
   if (const auto u = w.object("usage")) r.used = read_usage(*u);
 }
 
+/// Fields of the object that is open.
+void write_place(json_writer& out, const quote_place& p) {
+  if (p.message > 0) out.field("at", p.message);
+  if (p.quote > 0) out.field("place", p.quote);
+  if (p.nth > 0) out.field("nth", p.nth);
+}
+quote_place read_place(const json_fields& f) {
+  return {static_cast<uint32_t>(f.number("at")), static_cast<uint32_t>(f.number("place")),
+          static_cast<uint32_t>(f.number("nth"))};
+}
+
+void write_origin(json_writer& out, const item_origin& o) {
+  out.begin_object()
+      .field("in", to_string(o.in))
+      .field("item", o.item)
+      .field("session", o.session_id)
+      .field("message", o.message_id)
+      .field("time", o.time);
+  write_place(out, o.place);
+  if (!o.instead_of.empty()) out.field("instead_of", o.instead_of);
+  out.end_object();
+}
+
+void write_mark(json_writer& out, const item_mark& m) {
+  out.begin_object().field("in", to_string(m.in)).field("hash", m.hash).field("time", m.time);
+  write_place(out, m.place);
+  if (!m.session_tag.empty()) out.field("by", m.session_tag);
+  if (!m.gone) out.field("named", true);
+  out.end_object();
+}
+
 std::string profile_worker(const profile& p) {
   std::string text;
   json_writer out{text};
@@ -65,14 +96,12 @@ std::string profile_worker(const profile& p) {
   }
   if (!p.origins.empty()) {
     out.key("origins").begin_array();
-    for (const item_origin& o : p.origins)
-      out.begin_object()
-          .field("in", to_string(o.in))
-          .field("item", o.item)
-          .field("session", o.session_id)
-          .field("message", o.message_id)
-          .field("time", o.time)
-          .end_object();
+    for (const item_origin& o : p.origins) write_origin(out, o);
+    out.end_array();
+  }
+  if (!p.marks.empty()) {
+    out.key("marks").begin_array();
+    for (const item_mark& m : p.marks) write_mark(out, m);
     out.end_array();
   }
   if (!p.last_operations.empty()) {
@@ -104,8 +133,12 @@ void read_profile_worker(const json_fields& w, profile& p) {
     p.applied.emplace(session, read_watermark(f));
   });
   w.each("origins", [&](const json_fields& f) {
-    p.origins.push_back(
-        {read_category(f, "in"), f.text("item"), f.text("session"), f.text("message"), f.text("time")});
+    p.origins.push_back({read_category(f, "in"), f.text("item"), f.text("session"), f.text("message"),
+                         f.text("time"), read_place(f), f.text("instead_of")});
+  });
+  w.each("marks", [&](const json_fields& f) {
+    p.marks.push_back({read_category(f, "in"), f.required_text("hash"), f.text("time"), read_place(f),
+                       f.text("by"), !f.flag("named")});
   });
   w.each("last_operations", [&](const json_fields& f) { p.last_operations.push_back(read_operation(f)); });
   w.each("forgotten", [&](const json_fields& f) {
@@ -180,6 +213,8 @@ operation read_operation(const json_fields& f) {
   op.replaces = f.text("replaces");
   op.quote = f.text("quote");
   if (const auto evidence = f.object("evidence")) op.evidence = read_watermark(*evidence);
+  op.said = f.text("said");
+  op.place = read_place(f);
   return op;
 }
 void write_operation(json_writer& out, const operation& op) {
@@ -187,6 +222,8 @@ void write_operation(json_writer& out, const operation& op) {
   if (!op.replaces.empty()) out.field("replaces", op.replaces);
   out.field("quote", op.quote).key("evidence");
   write_watermark(out, op.evidence);
+  if (!op.said.empty()) out.field("said", op.said);
+  write_place(out, op.place);
   out.end_object();
 }
 

@@ -203,6 +203,10 @@ std::string item_hash(std::string_view item) {
   return hex_sha256("item", fold_item(item));
 }
 
+std::string mark_hash(std::string_view item) {
+  return item_hash(item).substr(0, 32);
+}
+
 std::string session_hash(std::string_view session_id) {
   return hex_sha256("session", session_id);
 }

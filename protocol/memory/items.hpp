@@ -18,6 +18,8 @@ std::string fold_item(std::string_view text);
 
 /// Hex SHA-256 of the folded item.
 std::string item_hash(std::string_view item);
+/// The first half of it, for marks and references: 128 bits.
+std::string mark_hash(std::string_view item);
 /// Hex SHA-256 of the session id (as bytes), distinct from any item's.
 std::string session_hash(std::string_view session_id);
 

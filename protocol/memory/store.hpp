@@ -18,7 +18,13 @@ struct commit_reply {
   commit_outcome outcome = commit_outcome::stored;
   uint32_t operations_applied = 0;
   uint32_t operations_dropped = 0;
+  uint32_t operations_outdated = 0;  ///< of these: newer evidence about the item was there already
+  uint32_t items_evicted = 0;        ///< gave way in a full list
 };
+
+inline commit_reply stored_reply(const profile_change& c) {
+  return {commit_outcome::stored, c.applied, c.dropped, c.outdated, c.evicted};
+}
 
 class store {
  public:

@@ -112,8 +112,10 @@ std::string write_reply(const memory::commit_reply& r) {
   out.begin_object()
       .field("outcome", to_string(r.outcome))
       .field("operationsApplied", r.operations_applied)
-      .field("operationsDropped", r.operations_dropped)
-      .end_object();
+      .field("operationsDropped", r.operations_dropped);
+  if (r.operations_outdated > 0) out.field("operationsOutdated", r.operations_outdated);
+  if (r.items_evicted > 0) out.field("itemsEvicted", r.items_evicted);
+  out.end_object();
   return text;
 }
 
@@ -125,6 +127,8 @@ result<memory::commit_reply> parse_reply(std::string_view json) {
     r.outcome = outcome.value_or(memory::commit_outcome::stored);
     r.operations_applied = static_cast<uint32_t>(f.number("operationsApplied"));
     r.operations_dropped = static_cast<uint32_t>(f.number("operationsDropped"));
+    r.operations_outdated = static_cast<uint32_t>(f.number("operationsOutdated"));
+    r.items_evicted = static_cast<uint32_t>(f.number("itemsEvicted"));
   });
   if (!done) return done.error();
   return r;

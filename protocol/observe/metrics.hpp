@@ -134,7 +134,9 @@ struct metrics : private metric_registry {
       counter("memory_worker_operations_applied_total", "Profile operations applied.");
   labelled<Counter> operations_dropped =
       counters("memory_worker_operations_dropped_total", "Profile operations dropped, by cause.", "cause",
-               {"not-fresh", "not-user", "no-quote", "malformed", "not-applied"});
+               {"not-fresh", "not-user", "no-quote", "malformed", "outdated", "not-applied"});
+  Counter& items_evicted = counter("memory_worker_items_evicted_total",
+                                   "Profile items with the oldest evidence that gave way in a full list.");
   labelled<Counter> spans_skipped = counters(
       "memory_worker_spans_skipped_total", "Parts of conversations recorded as skipped, by reason.", "reason",
       {"refused", "content-filtered", "invalid-answer", "truncated", "budget", "memory-rejected"});

@@ -47,6 +47,28 @@ TEST_CASE("a profile survives writing and reading") {
   CHECK(write_profile(*back) == write_profile(p));
 }
 
+TEST_CASE("marks and the places of evidence survive writing and reading, and hold no text") {
+  commit c = make_commit(0, 9);
+  c.operations = {op_add("chess", 1), op_replace("chess", "go", 3), op_remove("tea", 5)};
+  c.operations[1].said = msg(3).timestamp;
+  c.operations[1].place = {7, 21, 0};
+  const profile p = apply_to_profile(profile{}, c, now).next;
+  REQUIRE(p.marks.size() == 2);
+  const std::string text = write_profile(p);
+  const auto back = parse_profile(text);
+  REQUIRE(back);
+  REQUIRE(back->marks.size() == 2);
+  CHECK(back->marks[0].hash == p.marks[0].hash);
+  CHECK(back->marks[0].place == quote_place{7, 21, 1});
+  CHECK(back->marks[0].gone);
+  CHECK(back->origins[0].instead_of == p.marks[0].hash);
+  CHECK(write_profile(*back) == text);
+  const size_t marks = text.find("marks");
+  const std::string part = text.substr(marks, text.find("last_operations") - marks);
+  CHECK(part.find("tea") == std::string::npos);
+  CHECK(part.find("chess") == std::string::npos);
+}
+
 TEST_CASE("a database indexes one string of ours, whatever we keep in it") {
   commit c = make_commit(0, 4);
   c.operations = {op_add("chess", 1)};

@@ -140,14 +140,17 @@ TEST_CASE("operations of one answer see each other's effect in order") {
   CHECK(interests(change.next) == texts{"b", "a"});
 }
 
-TEST_CASE("a full list keeps what it has and counts what it drops") {
+TEST_CASE("in a full list the item with the oldest evidence gives way, and is counted") {
   profile p;
   for (size_t i = 0; i < max_items; ++i)
     p.lists.at(static_cast<size_t>(category::interests)).push_back("item " + std::to_string(i));
   const auto change = apply_to_profile(p, with(make_commit(0, 4), {op_add("one more", 1)}), now);
-  CHECK(change.dropped == 1);
+  CHECK(change.applied == 1);
+  CHECK(change.evicted == 1);
   CHECK(interests(change.next).size() == max_items);
-  CHECK(interests(change.next).front() == "item 0");
+  CHECK(interests(change.next).front() == "item 1");
+  CHECK(interests(change.next).back() == "one more");
+  CHECK(change.next.marks.empty());
 }
 
 TEST_CASE("items are stored as one clean line of bounded length") {
@@ -199,4 +202,64 @@ TEST_CASE("long items are cut between characters") {
   const std::string cut = clean_item(text);
   CHECK(cut.size() <= max_item_bytes);
   CHECK(cut.size() % 3 == 0);
+}
+
+TEST_CASE("equal times are decided by the message, then by the quote's place in it, then by the answer") {
+  const auto at = [](operation op, quote_place place) {
+    op.evidence = {"m1", msg(1).timestamp};
+    op.said = msg(1).timestamp;
+    op.place = place;
+    return op;
+  };
+  const auto result = [&](quote_place added, quote_place removed) {
+    const profile p =
+        apply_to_profile({}, with(make_commit(0, 2), {at(op_remove("tea", 1), removed)}), now).next;
+    commit c = with(make_commit(0, 2), {at(op_add("tea", 1), added)});
+    c.session_id = "s2";
+    return interests(apply_to_profile(p, c, now).next);
+  };
+  CHECK(result({3, 0, 0}, {2, 9, 0}) == texts{"tea"});
+  CHECK(result({2, 9, 0}, {3, 0, 0}).empty());
+  CHECK(result({2, 9, 0}, {2, 4, 0}) == texts{"tea"});
+  CHECK(result({2, 4, 0}, {2, 9, 0}).empty());
+  const std::vector<operation> both{at(op_remove("tea", 1), {2, 4, 0}), at(op_add("tea", 1), {2, 4, 0})};
+  CHECK(interests(apply_to_profile({}, with(make_commit(0, 2), both), now).next) == texts{"tea"});
+}
+
+TEST_CASE("evidence without a readable time is as old as the commit says, and never older than its marks") {
+  const profile p = holding({op_add("tea", 1), op_remove("tea", 3)});
+  operation undated = op_add("tea", 1);
+  undated.evidence.timestamp = "yesterday";
+  commit c = with(make_commit(0, 4), {undated});
+  c.session_id = "s2";
+  c.operations[0].said = msg(2).timestamp;
+  CHECK(interests(apply_to_profile(p, c, now).next).empty());
+  c.operations[0].said = msg(4).timestamp;
+  CHECK(interests(apply_to_profile(p, c, now).next) == texts{"tea"});
+  c.operations[0].said.clear();
+  CHECK(interests(apply_to_profile(p, c, now).next) == texts{"tea"});
+}
+
+TEST_CASE("marks hold no text and stay bounded; the oldest evidence goes first") {
+  profile p;
+  for (int i = 0; i < static_cast<int>(max_marks) + 20; ++i) {
+    commit c = with(make_commit(0, 50), {op_remove("secret " + std::to_string(i), 1 + i % 50)});
+    c.session_id = "s" + std::to_string(i);
+    p = apply_to_profile(p, c, now).next;
+  }
+  CHECK(p.marks.size() == max_marks);
+  for (const auto& m : p.marks) {
+    REQUIRE(m.hash.size() == 32);
+    REQUIRE(m.time > msg(4).timestamp);
+  }
+}
+
+TEST_CASE("an item told again long after it was replaced leaves the other where it is") {
+  profile p = holding({op_add("chess", 1), op_replace("chess", "go", 2)});
+  commit c = with(make_commit(0, 2), {op_add("chess", 1)});
+  c.session_id = "s2";
+  c.operations[0].said = "2026-11-23T12:00:00+00:00";
+  CHECK(interests(apply_to_profile(p, c, now).next) == texts{"chess"});
+  c.operations[0].said = "2026-11-29T12:00:00+00:00";
+  CHECK(interests(apply_to_profile(p, c, now).next) == texts{"go", "chess"});
 }
