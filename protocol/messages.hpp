@@ -24,10 +24,10 @@ struct delivery {
   event_ids ids;
   int64_t completed_at_ms = 0;     ///< epoch ms, 0 unknown
   int64_t since_completed_ms = 0;  ///< how long ago, when it was received
-  int64_t enqueued_ms = 0;         ///< epoch ms by the broker's clock, 0 unknown
   uint64_t token_high = 0;         ///< lock token, RFC order, as two numbers
   uint64_t token_low = 0;
-  std::string unreadable;  ///< not empty: why the event cannot be read
+  std::string unreadable;   ///< not empty: why the event cannot be read
+  int64_t enqueued_ms = 0;  ///< epoch ms by the broker's clock, 0 unknown
 };
 
 /// dispatcher -> session_loader

@@ -150,7 +150,7 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
 template <class I>
 typename I::result_type inspect(I& f, delivery& x) {
   return f(caf::meta::type_name("mw.delivery.v2"), x.sequence_number, x.delivery_count, x.ids,
-           x.completed_at_ms, x.since_completed_ms, x.enqueued_ms, x.token_high, x.token_low, x.unreadable);
+           x.completed_at_ms, x.since_completed_ms, x.token_high, x.token_low, x.unreadable, x.enqueued_ms);
 }
 template <class I>
 typename I::result_type inspect(I& f, job& x) {

@@ -1,5 +1,8 @@
 #include "cmd/memory-api/edits.hpp"
 
+#include <utility>
+
+#include "protocol/memory/evidence_order.hpp"
 #include "protocol/memory/items.hpp"
 
 namespace mw::api {
@@ -30,11 +33,15 @@ status check(const precondition& p, std::string_view etag) {
 }
 
 void apply_lists(memory::profile& user, const list_updates& updates, wall_time now) {
+  const memory::stamp at{now.time_since_epoch().count(), {}, {}};
   for (const auto& [in, items] : updates) {
     auto& list = user.lists.at(static_cast<size_t>(in));
-    list.clear();
+    const auto before = std::exchange(list, {});
     for (const auto& item : items)
       if (memory::find_item(list, item) == list.size()) list.push_back(memory::clean_item(item));
+    for (const auto& item : before)
+      if (memory::find_item(list, item) == list.size())
+        memory::leave_mark(user, memory::mark_of(in, memory::mark_hash(item), at, true));
     std::erase_if(user.origins, [&, category = in](const memory::item_origin& o) {
       return o.in == category && memory::find_item(list, o.item) == list.size();
     });

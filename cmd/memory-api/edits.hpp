@@ -11,7 +11,8 @@ namespace mw::api {
 /// `etag` is empty where the document does not exist.
 status check(const precondition& p, std::string_view etag);
 
-/// Whole new lists; origins of items that are gone go too, and with them the undo material.
+/// Whole new lists; origins of items that are gone go too, and with them the undo material. These items leave
+/// marks: only newer evidence brings them back.
 void apply_lists(memory::profile& user, const list_updates& updates, wall_time now);
 
 /// The summary fields of `summary` over what is stored (absent: nullopt).

@@ -102,6 +102,10 @@ struct profile {
   std::vector<item_mark> marks;
   std::vector<forgotten_mark> forgotten;
   uint64_t revision = 0;
+  /// Fields that we do not know, as JSON by name: another program's, and a newer worker's in `worker`. Kept
+  /// on every write, gone with "forget everything".
+  std::map<std::string, std::string> other_fields;
+  std::map<std::string, std::string> other_worker_fields;
   std::string etag;
   bool empty() const {
     for (const auto& list : lists)

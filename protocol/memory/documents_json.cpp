@@ -81,6 +81,10 @@ void write_mark(json_writer& out, const item_mark& m) {
   out.end_object();
 }
 
+void write_others(json_writer& out, const std::map<std::string, std::string>& fields) {
+  for (const auto& [name, json] : fields) out.key(name).raw(json);
+}
+
 std::string profile_worker(const profile& p) {
   std::string text;
   json_writer out{text};
@@ -115,6 +119,7 @@ std::string profile_worker(const profile& p) {
       out.begin_object().field("hash", m.hash).field("time", m.time).end_object();
     out.end_array();
   }
+  write_others(out, p.other_worker_fields);
   out.end_object();
   return text;
 }
@@ -124,6 +129,21 @@ category read_category(const json_fields& f, std::string_view name) {
   if (!known) f.complain(name, "is not one of the nine categories");
   return known.value_or(category::knowledge);
 }
+
+constexpr std::array<std::string_view, 14> profile_fields{"id",
+                                                          "userId",
+                                                          "timestamp",
+                                                          "last_updated",
+                                                          "worker",
+                                                          "output_preferences",
+                                                          "personal_preferences",
+                                                          "assistant_preferences",
+                                                          "knowledge",
+                                                          "interests",
+                                                          "dislikes",
+                                                          "family_and_friends",
+                                                          "work_profile",
+                                                          "goals"};
 
 void read_profile_worker(const json_fields& w, profile& p) {
   p.epoch = w.number("epoch");
@@ -144,6 +164,10 @@ void read_profile_worker(const json_fields& w, profile& p) {
   w.each("forgotten", [&](const json_fields& f) {
     p.forgotten.push_back({f.required_text("hash"), f.text("time")});
   });
+  constexpr std::array<std::string_view, 9> known{"v",        "epoch",   "revision", "forgotten_before",
+                                                  "applied",  "origins", "marks",    "last_operations",
+                                                  "forgotten"};
+  p.other_worker_fields = w.others(known);
 }
 
 }  // namespace
@@ -275,6 +299,9 @@ profile read_profile(const json_fields& f) {
   p.last_updated = f.text("last_updated");
   for (size_t i = 0; i < category_count; ++i) p.lists.at(i) = f.texts(to_string(static_cast<category>(i)));
   read_worker(f, [&](const json_fields& w) { read_profile_worker(w, p); });
+  p.other_fields = f.others(profile_fields);
+  // What the database adds of its own.
+  std::erase_if(p.other_fields, [](const auto& field) { return field.first.starts_with('_'); });
   return p;
 }
 
@@ -285,6 +312,7 @@ void write_profile(json_writer& out, const profile& p) {
       .field("timestamp", p.timestamp)
       .field("last_updated", p.last_updated);
   for (size_t i = 0; i < category_count; ++i) out.strings(to_string(static_cast<category>(i)), p.lists.at(i));
+  write_others(out, p.other_fields);
   out.field("worker", profile_worker(p)).end_object();
 }
 

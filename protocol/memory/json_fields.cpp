@@ -1,5 +1,7 @@
 #include "protocol/memory/json_fields.hpp"
 
+#include <algorithm>
+
 namespace mw::memory {
 
 using simdjson::dom::element;
@@ -15,6 +17,15 @@ std::string json_fields::at(std::string_view name) const {
 
 void json_fields::complain(std::string_view name, std::string_view complaint) const {
   if (complaint_.empty()) complaint_ = at(name) + " " + std::string{complaint};
+}
+
+std::map<std::string, std::string> json_fields::others(std::span<const std::string_view> known) const {
+  std::map<std::string, std::string> out;
+  if (!complaint_.empty()) return out;
+  for (const auto member : object_)
+    if (std::find(known.begin(), known.end(), member.key) == known.end())
+      out.emplace(member.key, simdjson::minify(member.value));
+  return out;
 }
 
 bool json_fields::present(std::string_view name) const {

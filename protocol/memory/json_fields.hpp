@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,6 +77,8 @@ class json_fields {
       visit(member.key, fields);
     }
   }
+  /// The fields of other names, as JSON by name.
+  std::map<std::string, std::string> others(std::span<const std::string_view> known) const;
   /// The names of all fields present.
   std::vector<std::string> names() const;
   /// Records "PATH.name COMPLAINT" unless there is a complaint already.

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 
+#include "protocol/chat/event.hpp"
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/items.hpp"
+#include "tests/unit/actors/world.hpp"
 #include "tests/unit/memory/fixtures.hpp"
 
 using namespace mw::memory;
@@ -152,4 +154,31 @@ TEST_CASE("a full category takes what is new for the item that was said longest 
   CHECK(interests(heard(change.next, "again", {op_add("item 7", 10)})).back() == "item 7");
   CHECK(late(p, "old", {op_add("too old", 1)}).dropped == 1);
   CHECK(interests(heard(p, "old", {op_add("too old", 1)})) == interests(p));
+}
+
+TEST_CASE("in a conversation without timestamps a statement is as old as its event in the bus") {
+  using mw::test::world;
+  world w;
+  const auto hear = [&](int64_t sequence, const std::string& session, const std::string& enqueued) {
+    w.redis.conversations[session] =
+        R"({"sessionId":")" + session +
+        R"(","userId":"ann","messages":[{"messageId":"m1","role":"user","content":"I play chess"}]})";
+    mw::amqp::incoming in;
+    in.sequence_number = sequence;
+    in.token.fill(static_cast<uint8_t>(sequence));
+    in.body = mw::chat::write_event({session, "ann", "m1", std::nullopt});
+    in.enqueued_ms = mw::parse_iso_time(enqueued)->time_since_epoch().count() / 1000;
+    in.locked_until = std::chrono::steady_clock::time_point::max();
+    w.bus.listener.delivery(in);
+    w.run();
+  };
+  std::vector<int64_t> said;
+  w.llm.judge = [&](const mw::llm::analysis_input& input) -> std::optional<mw::failure> {
+    said.push_back(input.messages.at(0).said_us);
+    return std::nullopt;
+  };
+  hear(1, "evening", msg(20).timestamp);
+  hear(2, "morning", msg(5).timestamp);
+  CHECK(said == std::vector<int64_t>{mw::parse_iso_time(msg(20).timestamp)->time_since_epoch().count(),
+                                     mw::parse_iso_time(msg(5).timestamp)->time_since_epoch().count()});
 }

@@ -26,6 +26,7 @@ flow::job_spec spec() {
   s.delivery_count = 2;
   s.ids = event_ids{"user", "session", "message", "00-trace"};
   s.completed_at_ms = 1'700'000'000'123;
+  s.enqueued_ms = 1'700'000'000'456;
   s.may_postpone = true;
   s.calls_used = 4;
   s.prefix = 5;
@@ -61,7 +62,7 @@ analysis::loaded_conversation conversation(bool with_base) {
   c.breaks = {3};
   c.retry_alone = true;
   c.cut_short = true;
-  c.messages = {{chat::role::assistant, "text", {"m1", "t1"}, false}};
+  c.messages = {{chat::role::assistant, "text", {"m1", "t1"}, false, 12, 3}};
   c.covers_event = false;
   return c;
 }
@@ -93,7 +94,8 @@ memory::commit commit(bool with_base) {
 }
 
 TEST_CASE("a delivery and its ids cross a node unchanged") {
-  const auto d = round_trip(delivery{-5, 2, spec().ids, 1, 2, ~uint64_t{0}, 4, "not an event"});
+  const auto d = round_trip(delivery{-5, 2, spec().ids, 1, 2, ~uint64_t{0}, 4, "not an event", 77});
+  CHECK(d.enqueued_ms == 77);
   CHECK(d.sequence_number == -5);
   CHECK(d.ids.user() == "user");
   CHECK(d.ids.session() == "session");
@@ -107,6 +109,7 @@ TEST_CASE("a delivery and its ids cross a node unchanged") {
 TEST_CASE("jobs and their results cross a node unchanged") {
   CHECK(round_trip(job{spec()}).spec.may_postpone);
   CHECK(round_trip(job{spec()}).spec.message_given_up);
+  CHECK(round_trip(job{spec()}).spec.enqueued_ms == spec().enqueued_ms);
   flow::job_result r;
   r.id = 1;
   r.attempt = 2;

@@ -34,6 +34,26 @@ TEST_CASE("only what lies after the stored watermark is read again, the stored s
   CHECK(p.conversation->profile[0] == names{"short answers"});
 }
 
+TEST_CASE(
+    "messages carry when they were said and their place; without a timestamp the event's enqueued time") {
+  const auto us = [](int minute) { return parse_iso_time(time_at(minute))->time_since_epoch().count(); };
+  auto c = chat_of(5);
+  c.messages[4].timestamp.clear();
+  auto job = job_for(5);
+  job.enqueued_ms = us(20) / 1000;
+  const auto p = prepared(c, stored_up_to(2), job);
+  REQUIRE(p.conversation);
+  CHECK(p.conversation->messages[0].said_us == us(3));
+  CHECK(p.conversation->messages[0].place == 3);
+  CHECK(p.conversation->messages[2].said_us == us(20));
+  job.enqueued_ms = 0;
+  CHECK(prepared(c, stored_up_to(2), job).conversation->messages[2].said_us == us(5));
+  job.completed_at_ms = 0;
+  CHECK(prepared(c, stored_up_to(2), job, {.now = *parse_iso_time(time_at(30))})
+            .conversation->messages[2]
+            .said_us == us(30));
+}
+
 TEST_CASE("defaults and the Python worker's placeholders are no summary to go on from") {
   auto stored = stored_up_to(2);
   stored.conversation->status = memory::record_status::defaults;

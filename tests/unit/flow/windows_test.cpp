@@ -307,3 +307,13 @@ TEST_CASE("windows: a longer quiet time holds from the next event on") {
   w.add(event(2, "a"), start + 10s);
   CHECK(w.next_due() == start + 310s);
 }
+
+TEST_CASE("windows: the enqueued time of the newest event is kept") {
+  windows w{policy()};
+  auto first = event(1);
+  first.enqueued_ms = 5'000;
+  auto second = event(2);
+  second.enqueued_ms = 7'000;
+  w.add(second, start);
+  CHECK(w.add(first, start).in->enqueued_ms == 7'000);
+}

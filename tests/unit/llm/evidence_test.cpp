@@ -191,3 +191,21 @@ TEST_CASE("analysis: what does not fit says why, without the answer's text") {
   CHECK(refused(R"({"summary":"x","themes":[],"persons":[],"places":[],"user_sentiment":"neutral"})") ==
         "operations is not an array");
 }
+
+TEST_CASE("evidence: an operation carries when it was said, and where its quote begins in the message") {
+  auto input = sample_input();
+  input.messages[2].said_us = 1'700'000'000'000'000;
+  input.messages[2].place = 7;
+  const auto place_of = [&](const std::string& quote) {
+    const auto a = read_analysis(answer({{.quote = quote}}), input);
+    REQUIRE(a);
+    REQUIRE(a->operations.size() == 1);
+    CHECK(a->operations[0].said == "2023-11-14T22:13:20.000000+00:00");
+    CHECK(a->operations[0].place.message == 7);
+    return a->operations[0].place.quote;
+  };
+  // Found as it stands there or folded, the place is the same.
+  CHECK(place_of("since May") == place_of("SINCE may"));
+  CHECK(place_of("paramedic") < place_of("since May"));
+  CHECK(place_of("Graz \u2014 since") == place_of("graz - since"));
+}

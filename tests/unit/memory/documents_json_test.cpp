@@ -69,6 +69,24 @@ TEST_CASE("marks and the places of evidence survive writing and reading, and hol
   CHECK(part.find("chess") == std::string::npos);
 }
 
+TEST_CASE("fields that we do not know are kept on every write, and go with all that is forgotten") {
+  const auto p = parse_profile(
+      R"({"id":"u","userId":"u","interests":["chess"],"_etag":"x","nick\"name":{"a":[1,"b"]},"worker":"{\"v\":1,\"epoch\":2,\"later\":[{\"x\":1}]}"})");
+  REQUIRE(p);
+  CHECK(p->epoch == 2);
+  commit c = make_commit(0, 4);
+  c.epoch = 2;
+  c.operations = {op_add("go", 1)};
+  const std::string text = write_profile(apply_to_profile(*p, c, now).next);
+  CHECK(text.find(R"("nick\"name":{"a":[1,"b"]})") != std::string::npos);
+  CHECK(text.find(R"(\"later\":[{\"x\":1}])") != std::string::npos);
+  CHECK(text.find("_etag") == std::string::npos);
+  CHECK(write_profile(*parse_profile(text)) == text);
+  const std::string tombstone = write_profile(forget_everything(*p, *mw::parse_iso_time(now)));
+  CHECK(tombstone.find("nick") == std::string::npos);
+  CHECK(tombstone.find("later") == std::string::npos);
+}
+
 TEST_CASE("a database indexes one string of ours, whatever we keep in it") {
   commit c = make_commit(0, 4);
   c.operations = {op_add("chess", 1)};

@@ -24,7 +24,14 @@ memory::commit full_commit() {
   c.places = {"Brno"};
   c.user_sentiment = memory::sentiment::negative;
   c.embedding = {0.5F, -1.25F};
-  c.operations = {{memory::op_kind::replace, memory::category::goals, "new", "old", "quote", {"m2", "t2"}}};
+  c.operations = {{memory::op_kind::replace,
+                   memory::category::goals,
+                   "new",
+                   "old",
+                   "quote",
+                   {"m2", "t2"},
+                   "t9",
+                   {3, 4, 0}}};
   c.skipped = {{{"m2", "t2"}, {"m2", "t2"}, "refused", 2}};
   c.retried = {{{"m0", "t0"}, {"m1", "t1"}}};
   c.keep_summary = true;
@@ -48,6 +55,8 @@ TEST_CASE("a commit survives the wire whole") {
   CHECK(write_commit(*back) == write_commit(full_commit()));
   CHECK(back->base == full_commit().base);
   CHECK(back->operations[0].replaces == "old");
+  CHECK(back->operations[0].said == "t9");
+  CHECK(back->operations[0].place == memory::quote_place{3, 4, 0});
   CHECK(back->retried[0].to.id == "m1");
   CHECK(back->forgotten_before == full_commit().forgotten_before);
   CHECK(back->keep_summary);
@@ -70,11 +79,13 @@ TEST_CASE("a commit that cannot be understood is refused with the field's name")
 }
 
 TEST_CASE("a reply survives the wire, an unknown outcome does not pass") {
-  const auto back = parse_reply(write_reply({memory::commit_outcome::reload, 3, 4}));
+  const auto back = parse_reply(write_reply({memory::commit_outcome::reload, 3, 4, 2, 1}));
   REQUIRE(back);
   CHECK(back->outcome == memory::commit_outcome::reload);
   CHECK(back->operations_applied == 3);
   CHECK(back->operations_dropped == 4);
+  CHECK(back->operations_outdated == 2);
+  CHECK(back->items_evicted == 1);
   CHECK_FALSE(parse_reply(R"({"outcome":"perhaps"})"));
   CHECK_FALSE(parse_reply("{}"));
 }

@@ -194,3 +194,24 @@ TEST_CASE("flags beat the environment, and what is wrong is named") {
   CHECK(refusal({"--dta", "x"}).find("--dta") != std::string::npos);
   CHECK(refusal({"--data"}).find("needs a value") != std::string::npos);
 }
+
+TEST_CASE("what a whole new list left out comes back by newer evidence only") {
+  routes api;
+  REQUIRE(api.ask("POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":["run","swim"]}})")
+              .status == 201);
+  REQUIRE(api.ask("POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":["swim"]}})").status ==
+          200);
+  const auto heard = [&](const std::string& session, const std::string& said) {
+    auto c = commit_over("u", session, 0, 4);
+    c.profile_existed = true;
+    c.operations = {
+        {memory::op_kind::add, memory::category::goals, "Run", "", "quote", c.span.front(), said, {}}};
+    const auto r = api.ask("POST", "/internal/commit", write_commit(c));
+    CHECK(r.status == 200);
+    return has(r, "\"operationsOutdated\":1");
+  };
+  CHECK(heard("s1", "2020-01-01T00:00:00Z"));
+  CHECK_FALSE(has(api.ask("GET", "/api/memory/users/u/memories"), "Run"));
+  CHECK_FALSE(heard("s2", "2099-01-01T00:00:00Z"));
+  CHECK(has(api.ask("GET", "/api/memory/users/u/memories"), "Run"));
+}
