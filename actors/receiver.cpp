@@ -48,6 +48,13 @@ errc end_of(errc closed) {
   return named ? closed : errc::connection_lost;
 }
 
+/// The sender's trace context, if it is one, and no more than that: it is kept as long as the window.
+std::string_view trace_of(const amqp::incoming& in) {
+  for (const std::string_view text : {std::string_view{in.traceparent}, std::string_view{in.diagnostic_id}})
+    if (observe::parse_traceparent(text)) return text.substr(0, observe::traceparent_length);
+  return {};
+}
+
 int64_t epoch_ms(wall_time t) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
 }
@@ -215,7 +222,7 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
                    : result<chat::completed_event>{
                          fail(errc::invalid_event, "the body is neither a data section nor a string")};
   if (event) {
-    d.ids = event_ids{event->user_id, event->session_id, event->chat_message_id, in.traceparent};
+    d.ids = event_ids{event->user_id, event->session_id, event->chat_message_id, trace_of(in)};
     if (event->completed_at) {
       d.completed_at_ms = epoch_ms(*event->completed_at);
       d.since_completed_ms = std::max<int64_t>(0, epoch_ms(services_->wall_clock()) - d.completed_at_ms);
@@ -228,9 +235,19 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
   }
   services_->metrics.deliveries_received.at(in.delivery_count > 0 ? "redelivered" : "first").Increment();
   trace_received(*services_, d, in, self_->clock().now());
+  const auto held = unsettled_.find(d.sequence_number);
+  if (held != unsettled_.end() && !same_event(held->second.ids, d.ids)) forget(d.sequence_number);
   unsettled_.insert_or_assign(d.sequence_number, d);
   if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
     self_->send(dispatcher, std::move(d));
+}
+
+// A bus that was made anew counts from the start again: what had this number is gone with the old one.
+void receiver_state::forget(int64_t sequence_number) {
+  told_.erase(sequence_number);
+  second_try_.erase(sequence_number);
+  adopted_.erase(sequence_number);
+  std::erase(released_, sequence_number);
 }
 
 void receiver_state::settle_all(const settle& s) {

@@ -27,6 +27,7 @@ class receiver_state {
   void forget_grants();
   void take_link(const link_event& e);
   void take_delivered(const amqp::incoming& in);
+  void forget(int64_t sequence_number);
   void take_settled(const link_event& e);
   bool try_again(const link_event& e);
   void settle_by_token(int64_t sequence_number);

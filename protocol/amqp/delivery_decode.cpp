@@ -4,6 +4,7 @@
 
 #include "protocol/amqp/codec.hpp"
 #include "protocol/amqp/guid.hpp"
+#include "protocol/base/utf8.hpp"
 
 namespace mw::amqp {
 namespace {
@@ -25,12 +26,20 @@ std::string id_text(const value& id) {
   return {};
 }
 
+/// Service Bus allows 128 characters; whatever a sender elsewhere writes is kept no longer than that.
+std::string bounded(std::string id) {
+  constexpr size_t most = 512;
+  if (id.size() > most) id.resize(utf8_prefix(id, most).size());
+  return id;
+}
+
 void read_properties(const value& list, incoming& m) {
   const auto fields = items_of(list);
   if (!fields) return;
-  if (fields->size() > properties_message_id) m.message_id = id_text((*fields)[properties_message_id]);
+  if (fields->size() > properties_message_id)
+    m.message_id = bounded(id_text((*fields)[properties_message_id]));
   if (fields->size() > properties_group_id)
-    m.group_id = (*fields)[properties_group_id].text().value_or(std::string_view{});
+    m.group_id = bounded(std::string{(*fields)[properties_group_id].text().value_or(std::string_view{})});
 }
 
 void read_body(const section& s, incoming& m) {
@@ -83,9 +92,10 @@ result<decoded_delivery> decode_delivery(std::string_view bytes, std::string_vie
         read_properties(s.content, m);
         break;
       case section_code::application_properties: {
-        auto trace = find_key(s.content, "traceparent");
-        if (!trace) trace = find_key(s.content, "Diagnostic-Id");
-        if (trace) m.traceparent = trace->text().value_or(std::string_view{});
+        if (const auto trace = find_key(s.content, "traceparent"))
+          m.traceparent = trace->text().value_or(std::string_view{});
+        if (const auto trace = find_key(s.content, "Diagnostic-Id"))
+          m.diagnostic_id = trace->text().value_or(std::string_view{});
         break;
       }
       case section_code::data:

@@ -60,7 +60,8 @@ struct incoming {
   std::string group_id;
   std::string body;           ///< of the data sections or the string value
   bool body_readable = true;  ///< false: another body type; the event is invalid
-  std::string traceparent;    ///< from application properties traceparent or Diagnostic-Id
+  std::string traceparent;    ///< application property, whatever it holds
+  std::string diagnostic_id;  ///< the same of Diagnostic-Id, the older name
   int64_t enqueued_ms = 0;    ///< epoch milliseconds, 0 unknown
   io::clock::time_point locked_until{};
 };

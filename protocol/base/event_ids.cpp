@@ -38,4 +38,8 @@ std::string_view event_ids::part(int index) const {
   return {at, sizes[static_cast<size_t>(index)]};
 }
 
+bool same_event(const event_ids& a, const event_ids& b) {
+  return a.chat_message() == b.chat_message() && a.session() == b.session() && a.user() == b.user();
+}
+
 }  // namespace mw

@@ -27,4 +27,7 @@ class event_ids {
   std::shared_ptr<const char[]> block_;  // four uint16 lengths, then the texts
 };
 
+/// Whether both are of one event, whoever traces it.
+bool same_event(const event_ids& a, const event_ids& b);
+
 }  // namespace mw

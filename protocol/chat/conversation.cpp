@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
+
 #include "protocol/base/json_writer.hpp"
 #include "protocol/chat/json_document.hpp"
 
@@ -59,6 +61,26 @@ const char* read_message(const simdjson::dom::element& e, message& out) {
   return nullptr;
 }
 
+uint64_t fingerprint(const message& m) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const std::string_view part :
+       {to_string(m.from), std::string_view{m.timestamp}, std::string_view{m.content}}) {
+    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    hash = (hash ^ 0xff) * 0x100000001b3;  // no part ends in the next one
+  }
+  return hash;
+}
+
+/// Of several that are the same in everything each has a number of its own.
+void name_unnamed(std::vector<message>& messages) {
+  std::unordered_map<uint64_t, size_t> seen;
+  for (auto& m : messages) {
+    if (!m.id.empty()) continue;
+    const uint64_t print = fingerprint(m);
+    m.id = fmt::format("unnamed-{:016x}-{}", print, ++seen[print]);
+  }
+}
+
 /// Empty, or what is wrong.
 std::string read_messages(const simdjson::dom::array& array, std::vector<message>& out) {
   out.clear();
@@ -69,6 +91,7 @@ std::string read_messages(const simdjson::dom::array& array, std::vector<message
       return fmt::format("messages[{}] {}", index, wrong);
     ++index;
   }
+  name_unnamed(out);
   return {};
 }
 

@@ -42,7 +42,8 @@ std::string redis_key(std::string_view session_id);
 
 /// errc::conversation_malformed: not JSON, nested deeper than 1,024 levels, no userId, messages absent or
 /// not an array, a message that is not an object or has an unknown role. detail names the place, never the
-/// text. A message without messageId or timestamp has an empty one.
+/// text. A message without timestamp has an empty one; one without messageId gets an id made of what it says
+/// and when ("unnamed-..."), the same whenever it is read, so that its place can be told again.
 result<conversation> parse_conversation(std::string_view json);
 
 /// The document as the chat application stores it (made by the devstack's publisher): an empty title is null,

@@ -27,7 +27,7 @@ bool read_hex(std::string_view text, uint8_t* out, size_t count) {
 }  // namespace
 
 std::optional<trace_context> parse_traceparent(std::string_view text) {
-  constexpr size_t length = 55;
+  constexpr size_t length = traceparent_length;
   if (text.size() < length || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
   const auto version = text.substr(0, 2);
   // A later version may carry more behind a dash; version 00 is exactly this long.

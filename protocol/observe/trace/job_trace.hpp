@@ -30,6 +30,8 @@ struct trace_context {
 /// W3C traceparent, also as Diagnostic-Id carries it ("00-<32 hex>-<16 hex>-<2 hex>"); nullopt for anything
 /// else, an all-zero id, or version ff.
 std::optional<trace_context> parse_traceparent(std::string_view text);
+/// What of it counts; a later version may carry more behind.
+inline constexpr size_t traceparent_length = 55;
 
 /// Lower-case hex.
 void append_hex(std::string& out, const uint8_t* bytes, size_t count);

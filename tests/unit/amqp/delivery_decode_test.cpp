@@ -52,13 +52,14 @@ TEST_CASE("decode: everything the worker needs of a Service Bus message is read"
   CHECK(d->message.message_id == "chat-1_completed");
   CHECK(d->message.group_id == "session-9");
   CHECK(d->message.traceparent == "00-abc");
+  CHECK(d->message.diagnostic_id == "other");
   CHECK(d->message.enqueued_ms == 1'700'000'000'000);
   CHECK(d->locked_until_ms == 1'700'000'060'000);
   CHECK(d->message.body_readable);
   CHECK(d->message.body == "{\"a\":1}");
 }
 
-TEST_CASE("decode: a string body is read like a data body, the older trace property serves too") {
+TEST_CASE("decode: a string body is read like a data body, the older trace property is read too") {
   std::string m = annotations(1);
   encoder e{m};
   e.begin_section(section_code::application_properties).begin_map();
@@ -68,7 +69,8 @@ TEST_CASE("decode: a string body is read like a data body, the older trace prope
   REQUIRE(d);
   CHECK(d->message.body == "{}");
   CHECK(d->message.body_readable);
-  CHECK(d->message.traceparent == "00-old");
+  CHECK(d->message.traceparent.empty());
+  CHECK(d->message.diagnostic_id == "00-old");
   CHECK(d->message.delivery_count == 0);
 }
 

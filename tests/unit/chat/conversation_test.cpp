@@ -76,7 +76,7 @@ TEST_CASE("conversation: content may be a string, null, absent or an array of pa
   const auto r = parse_conversation(with_messages(R"({"role":"user"})"));
   REQUIRE(r);
   CHECK(r->messages[0].content.empty());
-  CHECK(r->messages[0].id.empty());
+  CHECK(r->messages[0].id.starts_with("unnamed-"));
   CHECK(r->messages[0].timestamp.empty());
 }
 
