@@ -180,7 +180,9 @@ std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::
   o.max_reply_bytes = s.max_conversation + (1U << 20);
   auto client = std::make_shared<redis::client>(loop_.get(), std::move(o));
   client->connect(std::move(ready), std::move(closed));
-  return make_redis_port(std::move(client), s, redis_gate_, {lease_token_, settings_.receiver.lock_duration});
+  const auto& r = settings_.receiver;
+  return make_redis_port(std::move(client), s, redis_gate_, {lease_token_, r.lock_duration},
+                         bus_.host + "/" + r.topic + "/" + r.subscription);
 }
 
 ports live_world::outside() {

@@ -32,11 +32,12 @@ struct both_texts {
 class redis_port final : public session_port {
  public:
   redis_port(const std::shared_ptr<redis::client>& client, const config::session_loader_settings& s,
-             std::shared_ptr<redis::write_gate> gate, lease_terms leases)
+             std::shared_ptr<redis::write_gate> gate, lease_terms leases, std::string entity)
       : source_(client),
         keys_(client, s.key_prefix, std::move(gate)),
         max_conversation_(s.max_conversation),
-        leases_(std::move(leases)) {}
+        leases_(std::move(leases)),
+        entity_(std::move(entity)) {}
 
   void fetch(const std::string& session_id, const std::string& answer_key,
              std::function<void(uint64_t, std::function<void()>)> admit,
@@ -74,7 +75,7 @@ class redis_port final : public session_port {
   }
 
   void count_failure(int64_t sequence_number, std::function<void(result<uint32_t>)> done) override {
-    keys_.increment(fmt::format("failures:{}", sequence_number), failure_count_ttl,
+    keys_.increment(fmt::format("failures:{}:{}", entity_, sequence_number), failure_count_ttl,
                     [done = std::move(done)](result<int64_t> r) {
                       if (!r) return done(std::move(r.error()));
                       done(static_cast<uint32_t>(*r));
@@ -97,6 +98,7 @@ class redis_port final : public session_port {
   redis::own_keys keys_;
   size_t max_conversation_;
   lease_terms leases_;
+  std::string entity_;
 };
 
 }  // namespace
@@ -121,9 +123,10 @@ std::shared_ptr<redis::write_gate> make_redis_gate() {
 
 std::shared_ptr<session_port> make_redis_port(std::shared_ptr<redis::client> client,
                                               const config::session_loader_settings& s,
-                                              std::shared_ptr<redis::write_gate> gate, lease_terms leases) {
+                                              std::shared_ptr<redis::write_gate> gate, lease_terms leases,
+                                              std::string entity) {
   gate->new_connection();
-  return std::make_shared<redis_port>(client, s, std::move(gate), std::move(leases));
+  return std::make_shared<redis_port>(client, s, std::move(gate), std::move(leases), std::move(entity));
 }
 
 }  // namespace mw

@@ -22,8 +22,10 @@ std::string make_lease_token();
 /// One log line when Redis begins to refuse our keys, one when it takes them again.
 std::shared_ptr<redis::write_gate> make_redis_gate();
 
+/// `entity`: whose sequence numbers are counted by; workers of several may share one Redis.
 std::shared_ptr<session_port> make_redis_port(std::shared_ptr<redis::client> client,
                                               const config::session_loader_settings& s,
-                                              std::shared_ptr<redis::write_gate> gate, lease_terms leases);
+                                              std::shared_ptr<redis::write_gate> gate, lease_terms leases,
+                                              std::string entity);
 
 }  // namespace mw

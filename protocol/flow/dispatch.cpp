@@ -66,8 +66,9 @@ dispatch::job* dispatch::job_of(std::string_view user, std::string_view session)
 void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
   credit_.spend(a.delivery_count == 0);
   if (came_again(a, l, now)) return;
-  ledger_.insert_or_assign(a.sequence_number, ledger_entry{l, a.delivery_count});
-  if (const auto told = remembered_.extract(a.sequence_number)) return settle(told.mapped());
+  ledger_.insert_or_assign(a.sequence_number, ledger_entry{l, a.delivery_count, a.ids});
+  const auto told = remembered_.extract(a.sequence_number);
+  if (told && same_event(told.mapped().ids, a.ids)) return settle(told.mapped().verdict);
   if (draining_) return settle({a.sequence_number, action::release, "shutdown", {}});
   came_back_released(a);
   if (join_job(a)) return;
@@ -85,13 +86,17 @@ void dispatch::arrived(const arrival& a, const lock& l, time_point now) {
 bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
   const auto known = ledger_.find(a.sequence_number);
   if (known == ledger_.end()) return false;
+  if (!same_event(known->second.ids, a.ids)) {
+    number_used_again(a.sequence_number, known->second.ids);
+    return false;
+  }
   const auto verdict = settling_.find(a.sequence_number);
   if (verdict != settling_.end() && gives_back(verdict->second.what)) {
     settling_.erase(verdict);
     forget_given_back(a.sequence_number);
     return false;
   }
-  known->second = {l, a.delivery_count};
+  known->second = {l, a.delivery_count, known->second.ids};
   if (verdict != settling_.end()) {
     port_.settle(verdict->second);
     return true;
@@ -115,9 +120,25 @@ bool dispatch::came_again(const arrival& a, const lock& l, time_point now) {
   return true;
 }
 
+// The bus was made anew and counts from the start: what we hold under this number is not there any more. Its
+// conversation is analysed all the same, and nothing is settled for it.
+void dispatch::number_used_again(int64_t sequence_number, const event_ids& before) {
+  settling_.erase(sequence_number);
+  crashes_.erase(sequence_number);
+  forget_given_back(sequence_number);
+  job* j = job_of(before.user(), before.session());
+  if (j != nullptr && j->spec.sequence_number == sequence_number)
+    j->spec.sequence_number = j->from.sequence_number = no_delivery;
+  const window* w = windows_.find(before.user(), before.session());
+  if (w != nullptr && w->sequence_number == sequence_number) windows_.detach(w);
+}
+
 void dispatch::arrived_unreadable(int64_t sequence_number, const lock& l, const failure& why) {
   credit_.spend(true);
-  ledger_.insert_or_assign(sequence_number, ledger_entry{l, 0});
+  const auto known = ledger_.find(sequence_number);
+  if (known != ledger_.end() && !same_event(known->second.ids, {}))
+    number_used_again(sequence_number, known->second.ids);
+  ledger_.insert_or_assign(sequence_number, ledger_entry{l, 0, {}});
   situation s;
   s.at = stage::intake;
   s.error = why;
@@ -159,6 +180,7 @@ void dispatch::came_back_released(const arrival& a) {
 }
 
 void dispatch::settle(const settlement& s) {
+  if (s.sequence_number == no_delivery) return;
   if (draining_ && s.what == action::release && !releasable(s.sequence_number))
     return leave_to_lapse(s.sequence_number);
   if (s.what != action::abandon) crashes_.erase(s.sequence_number);
@@ -186,10 +208,10 @@ void dispatch::lock_lost(int64_t sequence_number) {
 void dispatch::settlement_failed(int64_t sequence_number) {
   auto told = settling_.extract(sequence_number);
   if (!told) return;
-  ledger_.erase(sequence_number);
+  const auto entry = ledger_.extract(sequence_number);
   forget_given_back(sequence_number);
-  if (gives_back(told.mapped().what)) return;  // it is tried again when it comes back
-  remembered_.insert_or_assign(sequence_number, std::move(told.mapped()));
+  if (gives_back(told.mapped().what) || !entry) return;  // it is tried again when it comes back
+  remembered_.insert_or_assign(sequence_number, told_later{std::move(told.mapped()), entry.mapped().ids});
   keep_bounded(remembered_);
 }
 
@@ -260,7 +282,7 @@ size_t dispatch::flush(std::string_view user, std::string_view session, time_poi
 
 std::optional<int64_t> dispatch::sequence_of(uint64_t id) const {
   const auto it = jobs_.find(id);
-  if (it == jobs_.end()) return std::nullopt;
+  if (it == jobs_.end() || it->second.spec.sequence_number == no_delivery) return std::nullopt;
   return it->second.spec.sequence_number;
 }
 

@@ -192,6 +192,7 @@ class dispatch {
   struct ledger_entry {
     lock held;
     uint32_t delivery_count = 0;
+    event_ids ids;           ///< a bus that was made anew uses its numbers again
     bool releasable = true;  ///< as far as we know
   };
 
@@ -199,6 +200,7 @@ class dispatch {
   static std::string session_key(std::string_view user, std::string_view session);
   job* job_of(std::string_view user, std::string_view session);
   bool came_again(const arrival& a, const lock& l, time_point now);
+  void number_used_again(int64_t sequence_number, const event_ids& before);
   bool join_job(const arrival& a);
   void came_back_released(const arrival& a);
   void place_window(const windows::added& added);
@@ -235,6 +237,7 @@ class dispatch {
   void hold_until(job& j, time_point t);
   void unhold(job& j);
   void stop_running(job& j);
+  void count_crash(const job& j);
   void end_job(uint64_t id, const settlement& s);
   void close_job(uint64_t id);
   job take_job(uint64_t id);
@@ -273,14 +276,22 @@ class dispatch {
   std::unordered_map<int64_t, settlement> settling_;
   std::unordered_map<int64_t, job> given_back_;  // until the broker's answer; a window alone has no job id
   size_t left_to_lapse_ = 0;
-  std::optional<stage> gone_;                 // of a drain
-  std::map<int64_t, settlement> remembered_;  // verdicts the broker could not be told; bounded
+  std::optional<stage> gone_;  // of a drain
+  struct told_later {
+    settlement verdict;
+    event_ids ids;
+  };
+  std::map<int64_t, told_later> remembered_;  // verdicts the broker could not be told; bounded
   std::map<int64_t, uint32_t> released_;      // delivery counts of what we gave back; bounded
   bool release_costs_ = false;                // a released delivery came back with a higher count
   std::unordered_map<uint64_t, job> jobs_;
   std::unordered_map<std::string, uint64_t> active_;  // session key -> job
   std::set<std::pair<time_point, uint64_t>> held_;    // by retry time
-  std::map<int64_t, uint32_t> crashes_;  // by sequence number, until the delivery is done; bounded
+  struct crash_count {
+    event_ids ids;
+    uint32_t crashes = 0;
+  };
+  std::map<int64_t, crash_count> crashes_;  // by sequence number, until the delivery is done; bounded
   std::deque<turn> suspects_;
   uint64_t suspect_running_ = 0;        // job
   std::array<time_point, 4> passed_{};  // by stage: the latest submission of a job that passed it

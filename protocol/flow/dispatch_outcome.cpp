@@ -195,7 +195,8 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
   count_refusal(j, s, r);
   s.redis_emptied = r.stored_empty_guard || missing_sessions_.size() >= 5;
   const auto crashes = crashes_.find(j.spec.sequence_number);
-  s.crashes = crashes == crashes_.end() ? 0 : crashes->second;
+  const bool counted = crashes != crashes_.end() && same_event(crashes->second.ids, j.spec.ids);
+  s.crashes = counted ? crashes->second.crashes : 0;
   s.last_delivery = j.spec.delivery_count + 1 >= options_.max_delivery_count;
   if (s.redis_emptied && r.error.code == errc::conversation_missing)
     port_.note(note::redis_emptied, {&j.spec, &r, {}, {}, dependency::redis, s.held_for});

@@ -10,6 +10,7 @@ bool dispatch::releasable(int64_t sequence_number) const {
 }
 
 void dispatch::give_back_job(uint64_t id, const settlement& s) {
+  if (s.sequence_number == no_delivery) return close_job(id);
   settle(s);
   given_back_.insert_or_assign(s.sequence_number, take_job(id));
 }
@@ -19,6 +20,7 @@ void dispatch::give_back_window(const window* w, std::string_view reason) {
   job j;
   j.from = windows_.take(w);
   const int64_t sequence = j.from.sequence_number;
+  if (sequence == no_delivery) return;
   settle({sequence, action::release, std::string{reason}, {}});
   given_back_.insert_or_assign(sequence, std::move(j));
 }

@@ -179,8 +179,7 @@ void dispatch::stage_lost(stage at, uint64_t culprit, bool away, time_point now)
   for (const uint64_t id : inside) {
     job& j = jobs_.at(id);
     if (id == culprit) {
-      ++crashes_[j.spec.sequence_number];
-      if (crashes_.size() > 10'000) crashes_.erase(crashes_.begin());
+      count_crash(j);
       failed(j,
              {id, j.spec.attempt, job_end::failed, at, fail(errc::crashed, "an actor crashed in this job"),
               j.spec.calls_used},
@@ -191,6 +190,13 @@ void dispatch::stage_lost(stage at, uint64_t culprit, bool away, time_point now)
     hold(j, duration::zero(), now);
   }
   pump(now);
+}
+
+void dispatch::count_crash(const job& j) {
+  auto& of_delivery = crashes_[j.spec.sequence_number];
+  if (!same_event(of_delivery.ids, j.spec.ids)) of_delivery = {j.spec.ids, 0};
+  ++of_delivery.crashes;
+  if (crashes_.size() > 10'000) crashes_.erase(crashes_.begin());
 }
 
 void dispatch::check_deadlines(time_point now) {

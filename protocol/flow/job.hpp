@@ -18,6 +18,9 @@ using duration = clock::duration;
 enum class stage : uint8_t { intake, load, analyse, commit };
 std::string_view to_string(stage s);
 
+/// Sequence number of what is no delivery any more: there is nothing to settle.
+inline constexpr int64_t no_delivery = -1;
+
 /// What a stage needs to know of a job.
 struct job_spec {
   uint64_t id = 0;

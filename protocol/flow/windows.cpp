@@ -66,6 +66,10 @@ void windows::queued(const window* w, window::queue in) {
   mutable_ref(*w).in = in;
 }
 
+void windows::detach(const window* w) {
+  mutable_ref(*w).sequence_number = no_delivery;
+}
+
 void windows::make_ready(window& w, closed_by why, time_point now) {
   leave_open(w);
   w.ready = true;

@@ -85,6 +85,8 @@ class windows {
   /// after it have opened a window meanwhile, the two become one.
   added reopen(const window& w, duration delay, time_point now);
   void queued(const window* w, window::queue in);
+  /// The delivery it holds is gone from the bus: whatever comes next is newer.
+  void detach(const window* w);
   /// Open windows close no later than the new policy would close one that was talked in just now.
   void set_policy(window_policy policy, time_point now);
   const window_policy& policy() const { return policy_; }
