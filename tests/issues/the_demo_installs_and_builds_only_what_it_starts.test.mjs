@@ -55,8 +55,20 @@ test('the packages of the demo hold no tool of the tests', () => {
 test('it asks for these packages and for three programs, and for nothing else', () => {
   withDemo({ setup: NOTE_ARGUMENTS, compile: `${NOTE_ARGUMENTS}; exit 1` }, (root, run) => {
     run();
-    assert.deepEqual(readFileSync(path.join(root, 'deploy/local/asked'), 'utf8').trim().split('\n'),
-      ['setup build demo', 'compile release memory-worker memory-api memory-devstack']);
+    assert.deepEqual(readFileSync(path.join(root, 'deploy/local/asked'), 'utf8').trim().split('\n').sort(),
+      ['compile release memory-worker memory-api memory-devstack', 'setup build', 'setup demo']);
+  });
+});
+
+test('the compiler does not wait for the packages that only the demo needs; their failure is told all the same', () => {
+  const setup = `[ "$1" = build ] && exit 0
+    until [ -e "$(dirname "$0")/compiled" ]; do sleep 0.02; done
+    echo 'setup: no network'; exit 1`;
+  withDemo({ setup, compile: 'touch "$(dirname "$0")/compiled"' }, (root, run) => {
+    const { status, said } = run();
+    assert.equal(status, 1);
+    assert.match(said, /not every package is there.*packages-demo\.log/);
+    assert.match(said, /setup: no network/);
   });
 });
 
