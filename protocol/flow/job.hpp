@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include "protocol/base/event_ids.hpp"
@@ -19,7 +20,7 @@ enum class stage : uint8_t { intake, load, analyse, commit };
 std::string_view to_string(stage s);
 
 /// Sequence number of what is no delivery any more: there is nothing to settle.
-inline constexpr int64_t no_delivery = -1;
+inline constexpr int64_t no_delivery = std::numeric_limits<int64_t>::min();
 
 /// What a stage needs to know of a job.
 struct job_spec {

@@ -114,9 +114,9 @@ struct metrics : private metric_registry {
       "Times that one user after the other was refused and nobody passed: held instead of dead-lettered.");
   labelled<Counter> failures =
       counters("memory_worker_job_failures_total", "Job failures, by code.", "code", {});
-  labelled<Counter> probes_not_sent = counters("memory_worker_probes_not_sent_total",
-                                               "Probes for which this process had no open file left.",
-                                               "dependency", {"llm", "memory-store"});
+  labelled<Counter> probes_not_sent =
+      counters("memory_worker_probes_not_sent_total", "Probes for which this process had no open file left.",
+               "dependency", {"llm", "memory-store"});
 
   // --- analysis and memory
   labelled<Counter> llm_calls = counters("memory_worker_llm_calls_total", "LLM calls, by purpose.", "purpose",

@@ -102,7 +102,7 @@ TEST_CASE("each skipped span is asked about alone, once an event") {
 TEST_CASE("an outage while skipped messages are asked about again uses up none of their attempts") {
   world w;
   skip_the_first_two(w);
-  int down = 3;
+  int down = 12;
   w.llm.judge = [&](const llm::analysis_input& i) -> std::optional<failure> {
     if (i.messages.front().position.id != "m1" || down == 0) return std::nullopt;
     --down;
