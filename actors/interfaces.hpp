@@ -26,7 +26,7 @@ using loader_actor =
                      reacts_to<fetched>, reacts_to<settings_changed>, reacts_to<tick_message>>;
 
 using analyzer_actor = caf::typed_actor<reacts_to<routes>, reacts_to<loaded_job>, reacts_to<demand>,
-                                        reacts_to<probe>, reacts_to<probed>, reacts_to<llm_answered>,
+                                        reacts_to<probe>, reacts_to<llm_probed>, reacts_to<llm_answered>,
                                         reacts_to<settings_changed>, reacts_to<tick_message, uint64_t>>;
 
 using writer_actor =

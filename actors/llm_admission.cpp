@@ -1,4 +1,6 @@
 // When llm_analyzer may ask, and what calls and probes tell of the LLM: load, quota, silence.
+#include <fmt/format.h>
+
 #include "actors/counting.hpp"
 #include "actors/guard.hpp"
 #include "actors/llm_analyzer.hpp"
@@ -118,19 +120,32 @@ void llm_analyzer_state::tell_dispatcher(bool well, const std::string& detail) {
 }
 
 void llm_analyzer_state::probe_llm() {
-  probe_sent_ = self_->clock().now();
+  const auto& limits = settings_->llm_analyzer;
+  const uint64_t number = ++last_probe_;
+  const auto patience = std::min(limits.probe_timeout, limits.request_timeout);
+  probes_.insert_or_assign(number, probe_out{self_->clock().now(), false});
+  self_->delayed_send(self_, patience,
+                      llm_probed{number, true, true, false,
+                                 fmt::format("no answer to a probe within {} ms", patience.count())});
   const caf::actor_addr weak = self_->address();
-  services_->outside.probe_llm([weak, services = services_](status s) {
+  services_->outside.probe_llm([weak, number, services = services_](status s) {
     const bool sent = s || s.error().code != errc::open_files;
     if (!sent) count_probe_not_sent(services->metrics, s.error());
-    mw::tell<analyzer_actor>(weak, probed{sent ? dependency::llm : dependency::none, static_cast<bool>(s),
-                                          s ? "answered an authenticated probe" : to_string(s.error())});
+    mw::tell<analyzer_actor>(weak, llm_probed{number, false, sent, static_cast<bool>(s),
+                                              s ? "answered an authenticated probe" : to_string(s.error())});
   });
 }
 
-void llm_analyzer_state::take_probed(const probed& p) {
+void llm_analyzer_state::take_probed(const llm_probed& p) {
+  const auto it = probes_.find(p.number);
+  if (it == probes_.end()) return;
+  const bool told = std::exchange(it->second.overdue, true);
+  const auto sent_at = it->second.sent;
+  if (!p.overdue) probes_.erase(it);
+  if (told && !p.well) return;
   const auto now = self_->clock().now();
-  if (!p.well && (answered_at_ > probe_sent_ || p.about == dependency::none)) {
+  if (p.well) stall_.took(now - sent_at);
+  if (!p.well && (answered_at_ > sent_at || !p.sent)) {
     // An answer that came meanwhile knows better; a probe that could not be sent for want of an open file
     // knows nothing.
     stall_.heard(now);
@@ -141,20 +156,23 @@ void llm_analyzer_state::take_probed(const probed& p) {
   if (!p.well || at_start)
     observe::log(p.well ? log_level::info : log_level::error, p.well ? "llm-ready" : "llm-probe-failed")
         .field("detail", p.detail);
-  if (p.well) {
-    // What was asked while it hung may never be answered.
-    if (std::exchange(hangs_, false))
-      give_back(probe_sent_, "no answer to this call, asked while the LLM hung");
-    stall_.heard(now);
-    tell_dispatcher(true, p.detail);
-    return pump();
-  }
-  tell_dispatcher(false, p.detail);
+  tell_dispatcher(p.well, p.detail);
+  p.well ? recovered(sent_at) : probe_failed(p.detail);
+  pump();
+}
+
+// What was asked while it hung may never be answered.
+void llm_analyzer_state::recovered(flow::time_point probe_sent) {
+  if (std::exchange(hangs_, false)) give_back(probe_sent, "no answer to this call, asked while the LLM hung");
+  stall_.heard(self_->clock().now());
+}
+
+void llm_analyzer_state::probe_failed(const std::string& why) {
+  const auto now = self_->clock().now();
   if (stall_.probe_failed(now) &&
       give_back(now - stall_.least(),
-                "no answer to this call, to the others nor to a probe beside them: " + p.detail))
+                "no answer to this call, to the others nor to a probe beside them: " + why))
     hangs_ = true;
-  pump();
 }
 
 // Their calls are not ended: a slow LLM may answer them yet, and what is paid for is used.

@@ -80,7 +80,7 @@ analyzer_actor::behavior_type llm_analyzer_state::behavior() {
         });
       },
       [this](const probe&) { guarded(self_, 0, [&] { probe_llm(); }); },
-      [this](const probed& p) { guarded(self_, 0, [&] { take_probed(p); }); },
+      [this](const llm_probed& p) { guarded(self_, 0, [&] { take_probed(p); }); },
       [this](const llm_answered& a) { guarded(self_, a.id, [&] { take_answer(a); }); },
       [this](settings_changed) {
         guarded(self_, 0, [&] {
@@ -209,7 +209,10 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   const auto it = active_.find(message.id);
   if (it == active_.end() || it->second.spec.attempt != message.attempt) {
     // Its job was given back meanwhile. It is paid all the same; where it is used, it is not counted again.
-    if (message.answer) note_paid(*message.answer, "analysis");
+    if (message.answer) {
+      note_paid(*message.answer, "analysis");
+      stall_.took(message.answer->elapsed);
+    }
     return pump();
   }
   if (!message.answer) {

@@ -3,16 +3,18 @@
 // answer, good or bad, count towards those of a delivery. Admission (llm_admission.cpp): a slot of the writer
 // is reserved, the in-flight limit asked and the LLM's quota kept to before a call is made; a job that waits
 // too long for that goes back as throttled.
-// An LLM that hangs: when calls are out and it has been silent for long, a probe with a short time-out of its
-// own is sent beside them. One that is answered proves a slow LLM well, and nothing happens. One that fails
-// opens the breaker, and the jobs whose calls hang go back to the dispatcher, so that they hold no slot.
-// Their calls are left to end by themselves: an answer that comes all the same is kept, and closes the
-// breaker; an attempt that begins before it asks anew. Answers are kept in the call book, with the summary's
-// embedding where one is made, until their job is done, so that neither a crash here nor an outage behind us
-// pays for the same question twice. An embedding that fails is counted and costs the job nothing.
+// An LLM that hangs: when calls are out and it has been silent for long, a probe is sent beside them, which
+// is overdue soon. One that is answered proves a slow LLM well, and nothing happens. One that fails or is
+// overdue opens the breaker (if it is answered later, that closes it), and the jobs whose calls hang go back
+// to the dispatcher, so that they hold no slot. Their calls are left to end by themselves: an answer that
+// comes all the same is kept, and closes the breaker; an attempt that begins before it asks anew. Answers are
+// kept in the call book, with the summary's embedding where one is made, until their job is done, so that
+// neither a crash here nor an outage behind us pays for the same question twice. An embedding that fails is
+// counted and costs the job nothing.
 #pragma once
 
 #include <deque>
+#include <map>
 #include <random>
 #include <unordered_map>
 
@@ -90,7 +92,9 @@ class llm_analyzer_state {
   /// From when on the LLM's quota has room for a call; while none is in flight: now.
   flow::time_point paced_until(flow::time_point now) const;
   void probe_llm();
-  void take_probed(const probed& p);
+  void take_probed(const llm_probed& p);
+  void recovered(flow::time_point probe_sent);
+  void probe_failed(const std::string& why);
   /// Jobs whose calls, asked before then, are waited for no longer. False: there are none.
   bool give_back(flow::time_point asked_before, const std::string& why);
   void tell_dispatcher(bool well, const std::string& detail);
@@ -104,7 +108,12 @@ class llm_analyzer_state {
   flow::stall_watch stall_;
   bool hangs_ = false;  ///< calls were given back as hanging, and nothing was answered since
   bool probed_before_ = false;
-  flow::time_point probe_sent_{};
+  struct probe_out {
+    flow::time_point sent;
+    bool overdue = false;
+  };
+  std::map<uint64_t, probe_out> probes_;  ///< by number
+  uint64_t last_probe_ = 0;
   flow::time_point answered_at_{};         ///< the last time that a call was answered
   std::mt19937_64 random_;                 ///< of the jitter of pauses
   std::optional<errc> embedding_trouble_;  ///< logged already

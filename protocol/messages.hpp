@@ -236,6 +236,15 @@ struct llm_answered {
   std::shared_ptr<llm::answer> answer;  ///< null: the job has ended, nobody wants it
 };
 
+/// llm_analyzer's own: what became of a probe.
+struct llm_probed {
+  uint64_t number = 0;
+  bool overdue = false;  ///< it should have been answered by now; its answer may still come
+  bool sent = true;      ///< false: no file was left for it, nothing is known
+  bool well = false;
+  std::string detail;
+};
+
 /// The saved answer of a commit is in Redis, or could not be put there.
 struct answer_saved {
   uint64_t id = 0;
@@ -263,5 +272,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::redis_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::fetched)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::needs_room)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::llm_answered)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::llm_probed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::answer_saved)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(mw::committed)

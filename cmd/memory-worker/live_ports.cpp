@@ -90,7 +90,6 @@ status live_world::make_llm(const config::llm_analyzer_settings& s) {
   llm.model = s.model;
   llm.connect_timeout = s.connect_timeout;
   llm.request_timeout = s.request_timeout;
-  llm.probe_timeout = s.probe_timeout;
   llm.temperature = s.temperature;
   llm.reasoning_effort = s.reasoning_effort;
   if (s.api_key.empty() && llm::takes_entra(s.endpoint)) {

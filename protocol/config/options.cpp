@@ -275,10 +275,9 @@ void add_llm_analyzer(std::vector<option>& t) {
   add(&s::probe_timeout, "probe-timeout",
       {.min = 100,
        .max = 2 * minutes,
-       .doc =
-           "Limit of one probe, a cheap call beside the others. One is sent as well when calls are out and "
-           "nothing was heard for this long and twice as long as answers usually take: if it fails, the "
-           "LLM is down."});
+       .doc = "How long a probe, a cheap call beside the others, may take before the LLM counts as down; an "
+              "answer that comes later is taken all the same. One is sent as well when calls are out and "
+              "nothing was heard for this long and twice as long as answers usually take."});
   add(&s::mailbox_limit, "mailbox-limit",
       {.min = 1,
        .max = 100'000,

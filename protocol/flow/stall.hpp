@@ -25,6 +25,8 @@ class stall_watch {
   void answered(duration took, time_point now);
   /// A call is waited for no longer; nothing was heard.
   void ended() { out_ = out_ > 0 ? out_ - 1 : 0; }
+  /// An answer to something else took so long: others may as well.
+  void took(duration time) { usual_ = std::max(usual_, time); }
   /// Something else was heard: a probe's answer, a refusal, a late answer.
   void heard(time_point now);
 

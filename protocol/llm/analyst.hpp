@@ -81,7 +81,7 @@ struct analyst_options {
       model;  ///< body.model for the v1 and plain shapes; empty: from the path, or the server's default
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{60'000};
-  std::chrono::milliseconds probe_timeout{5'000};
+  std::chrono::milliseconds probe_timeout{60'000};
   std::optional<double> temperature;
   std::string reasoning_effort;
   std::shared_ptr<azure::token_source> identity;  ///< null: the key, or nothing

@@ -88,5 +88,45 @@ TEST_CASE("an LLM too busy for a probe is well again with its next answer, and n
   CHECK(w.llm.calls.size() <= 13);  // the probes by job
 }
 
+TEST_CASE("an LLM that is slow with everything is well as soon as it has answered a probe, however late") {
+  world w;
+  w.llm.holds = w.llm.holds_probes = true;
+  w.llm.takes = seconds{9};
+  say_many(w, 1, 5);
+  w.advance(seconds{13});
+  CHECK(llm_is_down(w));
+  w.llm.answer_probes();
+  w.run();
+  CHECK_FALSE(llm_is_down(w));
+  w.llm.answer_all();
+  w.advance(seconds{1});
+  // Its calls take as long: that is usual now, and nobody doubts it for it.
+  for (int i = 1; i <= 5; ++i) {
+    say_many(w, 10 * i, 5);
+    w.advance(seconds{9});
+    w.llm.answer_all();
+    w.run();
+    CHECK_FALSE(llm_is_down(w));
+  }
+  CHECK(w.store.records.size() == 30);
+  CHECK(w.bus.drains <= 1);
+}
+
+TEST_CASE("a slow LLM whose first call was taken for hanging is known from its late answer on") {
+  world w;
+  w.llm.holds = true;
+  w.llm.well = false;  // it answers one thing at a time
+  w.llm.takes = seconds{20};
+  for (int i = 0; i < 4; ++i) {
+    say_many(w, 1 + i, 1);
+    w.advance(seconds{20});
+    if (i > 0) CHECK_FALSE(llm_is_down(w));
+    w.llm.answer_all();
+    w.advance(seconds{1});
+    CHECK_FALSE(llm_is_down(w));
+  }
+  CHECK(w.store.records.size() == 4);
+}
+
 }  // namespace
 }  // namespace mw::test

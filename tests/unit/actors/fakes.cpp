@@ -36,8 +36,14 @@ void fake_llm::answer_all() {
   for (size_t i = 0; i < calls.size(); ++i) {
     if (!calls[i].done) continue;
     const auto done = std::exchange(calls[i].done, nullptr);
-    done(summary_of(calls[i].messages, left));
+    auto answer = summary_of(calls[i].messages, left);
+    answer.elapsed = takes;
+    done(std::move(answer));
   }
+}
+
+void fake_llm::answer_probes() {
+  for (const auto& done : std::exchange(held_probes, {})) done(ok);
 }
 
 void fake_llm::fail_all(const failure& why) {

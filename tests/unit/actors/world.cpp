@@ -186,6 +186,7 @@ world::world(config::settings s) : inside_(std::make_unique<inside>()) {
                      std::function<void(llm::answer)> done) { llm.ask(*i, l, std::move(done)); };
   p.probe_llm = [this](std::function<void(status)> done) {
     ++llm.probes;
+    if (llm.holds_probes) return llm.held_probes.push_back(std::move(done));
     done(llm.well ? status{ok} : status{fail(dependency::llm, errc::unreachable, "no LLM")});
   };
   if (!s.llm_analyzer.embeddings_endpoint.empty())

@@ -72,8 +72,10 @@ struct asked {
 /// Answers at once with a summary of the messages' ids, unless told otherwise.
 struct fake_llm {
   bool holds = false;
-  bool well = true;  ///< as probes see it
-  llm::quotas left;  ///< as its answers say
+  bool well = true;                   ///< as probes see it
+  bool holds_probes = false;          ///< until answer_probes()
+  std::chrono::milliseconds takes{};  ///< as the answers to what was held say
+  llm::quotas left;                   ///< as its answers say
   /// Of the next embeddings, where llm_analyzer.embeddings_endpoint is set; made up when empty.
   std::deque<failure> no_embeddings;
   bool holds_embeddings = false;
@@ -84,6 +86,7 @@ struct fake_llm {
   std::vector<asked> calls;
   texts embedded;  ///< what was to be embedded
   std::vector<std::function<void()>> held_embeddings;
+  std::vector<std::function<void(status)>> held_probes;
   int probes = 0;
   /// The `embed` port: {1, length of the text}.
   void embed(const std::string& text, std::function<void(llm::embedding)> done);
@@ -92,6 +95,7 @@ struct fake_llm {
            std::function<void(llm::answer)> done);
   /// Answers everything that is held.
   void answer_all();
+  void answer_probes();
   /// Everything that is held fails so.
   void fail_all(const failure& why);
   size_t held() const;
