@@ -23,6 +23,12 @@ function within(boundMs, what, work) {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** Which programs are gone: an error alone does not say it. */
+function explain(error, ground) {
+  error.stack = [error.stack, ...ground.surprises].join('\n');
+  return error;
+}
+
 /** A run of `body` on a fresh ground; gives the judge's verdict. `body` is given {ground, oracle, harm, random}. */
 export async function judged(options, body) {
   const random = new Random(options.seed);
@@ -42,11 +48,14 @@ export async function judged(options, body) {
     await within(2 * SETTLE_BOUND_MS, 'settling down', settleDown(ground, harm));
     const seen = await within(SETTLE_BOUND_MS, 'observing', observe(ground, oracle.book, accounts));
     const counts = (await more.counts?.()) ?? null;
-    const verdict = judge(oracle.book, { ...seen, stops: harm.stops, counts, kills: harm.kills });
+    const { surprises } = ground;
+    const verdict = judge(oracle.book, { ...seen, surprises, stops: harm.stops, counts, kills: harm.kills });
     failed = false;
     if (options.keep) cpSync(ground.dir, path.join(options.keep, options.store ?? 'sqlite'), { recursive: true });
     const { seed } = options;
     return { ...verdict, ...more.figures, seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
+  } catch (error) {
+    throw explain(error, ground);
   } finally {
     oracle.stop();
     await within(DEATH_BOUND_MS, 'ending the programs', ground.end(failed));
