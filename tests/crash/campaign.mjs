@@ -23,9 +23,11 @@ function within(boundMs, what, work) {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** Which programs are gone: an error alone does not say it. */
-function explain(error, ground) {
-  error.stack = [error.stack, ...ground.surprises].join('\n');
+/** What an error alone does not say: which programs are gone, and what is still asked for in vain. */
+function explain(error, ground, oracle) {
+  const waiting = [...oracle.refusals].map(([what, why]) => `${what} is not done: ${why}`);
+  const more = [...ground.surprises, ...waiting.slice(0, 5)];
+  error.stack = [error.stack, ...more].join('\n');
   return error;
 }
 
@@ -55,7 +57,7 @@ export async function judged(options, body) {
     const { seed } = options;
     return { ...verdict, ...more.figures, seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
   } catch (error) {
-    throw explain(error, ground);
+    throw explain(error, ground, oracle);
   } finally {
     oracle.stop();
     await within(DEATH_BOUND_MS, 'ending the programs', ground.end(failed));
@@ -93,6 +95,7 @@ export function campaign(options) {
       const name = random.weighted(deaths);
       harm.count(name);
       await within(DEATH_BOUND_MS, name, harm[name]());
+      if (oracle.failure) throw oracle.failure;
       if (harm.kills - told >= 25) {
         told = harm.kills;
         say(`${harm.kills} of ${kills} kills, ${oracle.book.published} published`);
