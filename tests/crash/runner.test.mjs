@@ -1,12 +1,15 @@
 // What the judge stands on: the oracle, the programs, the kills at a step.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { Program } from '../flow/program.mjs';
+import { Relay } from '../flow/relay.mjs';
 import { Oracle } from './oracle.mjs';
 import { Random } from './random.mjs';
+import { atStep, stepNamed } from './steps.mjs';
 
 /** A ground on which everything is said well, but for what `other` does differently. */
 function groundWith(other) {
@@ -75,4 +78,33 @@ test('a program that ends by itself is named with its code, one that was killed 
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+const answerOf = (socket) => new Promise((resolve) => {
+  socket.once('data', (data) => resolve(`${data}`));
+  socket.once('close', () => resolve('closed'));
+});
+
+test('a store killed at a step is reached again by the worker that lives on', async () => {
+  const accepted = new Set();
+  const store = net.createServer((socket) => {
+    accepted.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+  });
+  await new Promise((resolve) => store.listen(0, '127.0.0.1', resolve));
+  const relay = await new Relay(store.address().port).listen();
+  const ask = () => {
+    const socket = net.connect(relay.port, '127.0.0.1').on('error', () => {});
+    socket.write('POST /internal/commit HTTP/1.1\r\n\r\n');
+    return answerOf(socket).finally(() => socket.destroy());
+  };
+  const killed = atStep({ relays: { store: relay } }, stepNamed('commit'), 'done', () => {
+    for (const socket of accepted) socket.destroy();
+  }, 10_000);
+  assert.equal(await ask(), 'closed');
+  assert.equal(await killed, true);
+  assert.match(await ask(), /200 OK/);
+  await relay.close();
+  await new Promise((resolve) => store.close(resolve));
 });
