@@ -74,6 +74,7 @@ function nothingDeliberate(tally) {
 export async function shortForm(options, say) {
   const { seed } = options;
   const tally = new Tally();
+  console.log(`seed ${seed}`);
   judgesOwnTests(tally);
   nothingDeliberate(tally);
   await tally.run('40 kills', () => campaign({ seed, store: 'sqlite', kills: 40, say }));
