@@ -23,6 +23,24 @@ function within(boundMs, what, work) {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** What an error alone does not say: which programs are gone, and what is still asked for in vain. */
+function explain(error, ground, oracle) {
+  const waiting = [...oracle.refusals].map(([what, why]) => `${what} is not done: ${why}`);
+  const more = [...ground.surprises, ...waiting.slice(0, 5)];
+  error.stack = [error.stack, ...more].join('\n');
+  return error;
+}
+
+/** Programs that still run may take a file away meanwhile: then what there is of them. */
+function keepFiles(ground, { keep, store = 'sqlite', say = () => {} }) {
+  if (!keep) return;
+  try {
+    cpSync(ground.dir, path.join(keep, store), { recursive: true });
+  } catch (error) {
+    say(`not all files are kept: ${error.message}`);
+  }
+}
+
 /** A run of `body` on a fresh ground; gives the judge's verdict. `body` is given {ground, oracle, harm, random}. */
 export async function judged(options, body) {
   const random = new Random(options.seed);
@@ -42,13 +60,16 @@ export async function judged(options, body) {
     await within(2 * SETTLE_BOUND_MS, 'settling down', settleDown(ground, harm));
     const seen = await within(SETTLE_BOUND_MS, 'observing', observe(ground, oracle.book, accounts));
     const counts = (await more.counts?.()) ?? null;
-    const verdict = judge(oracle.book, { ...seen, stops: harm.stops, counts, kills: harm.kills });
+    const { surprises } = ground;
+    const verdict = judge(oracle.book, { ...seen, surprises, stops: harm.stops, counts, kills: harm.kills });
     failed = false;
-    if (options.keep) cpSync(ground.dir, path.join(options.keep, options.store ?? 'sqlite'), { recursive: true });
     const { seed } = options;
     return { ...verdict, ...more.figures, seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
+  } catch (error) {
+    throw explain(error, ground, oracle);
   } finally {
     oracle.stop();
+    keepFiles(ground, options);
     await within(DEATH_BOUND_MS, 'ending the programs', ground.end(failed));
     process.removeListener('exit', clean);
   }
@@ -73,22 +94,25 @@ export function campaign(options) {
     oracle.run(rate);
     let trouble = Promise.resolve();
     let running = false;
+    let failure = null;
     let told = 0;
     while (harm.kills < kills) {
       if (!running && troubles.length > 0 && random.chance(0.6)) {
         const name = random.weighted(troubles);
         harm.count(name);
         running = true;
-        trouble = harm[name]().catch((error) => say(`${name}: ${error.message}`)).finally(() => { running = false; });
+        trouble = harm[name]().catch((error) => { failure ??= error; }).finally(() => { running = false; });
       }
       const name = random.weighted(deaths);
       harm.count(name);
       await within(DEATH_BOUND_MS, name, harm[name]());
+      if (failure ?? oracle.failure) throw failure ?? oracle.failure;
       if (harm.kills - told >= 25) {
         told = harm.kills;
         say(`${harm.kills} of ${kills} kills, ${oracle.book.published} published`);
       }
     }
     await within(DEATH_BOUND_MS, 'the last trouble', trouble);
+    if (failure) throw failure;
   });
 }

@@ -122,6 +122,12 @@ export class Ground extends Stack {
     };
   }
 
+  /** What ended without anybody here having asked for it, and how. */
+  get surprises() {
+    const programs = [...Object.values(this.programs), this.cosmos, ...this.workers.map((w) => w.program)];
+    return programs.flatMap((program) => program?.surprises ?? []);
+  }
+
   /** The programs that can be killed and keep what they know. */
   async restart(name) {
     await this[`start_${name}`]();

@@ -36,10 +36,6 @@ export class Harm {
   async #ended(worker) {
     await worker.gone();
     worker.calm();
-    const { code, signal } = worker.program.result;
-    if (signal !== 'SIGKILL' && !worker.stopping)
-      this.#badStop(`${worker.run} ended by itself with ${code ?? signal}: ${worker.program.log.slice(-600)}`);
-    worker.stopping = false;
     await this.accounts.runEnded(worker.run);
   }
 
@@ -117,7 +113,6 @@ export class Harm {
     await until(`${worker.name} has begun`, () => !worker.alive || worker.program.log.includes('"event":"starting"'));
     await pause(delayMs);
     const alone = this.ground.workers.every((w) => w === worker || !w.alive);
-    worker.stopping = worker.alive;
     worker.program.signal('SIGTERM');
     await until(`${worker.name} stops`, () => !worker.alive, STOP_BOUND_MS).catch(() => worker.program.kill());
     const { code, signal } = worker.program.result;

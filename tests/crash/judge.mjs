@@ -122,7 +122,7 @@ function judgeCalls(calls, inFlight, book, found) {
 /**
  * @param book the oracle's
  * @param seen {profiles: Map user id: [item], records: Map session id: {through, skipped, status, text}, bus, calls,
- *   inFlight: Set, stops: [{ok, detail}], counts: {allowed, burnt} or null, kills}
+ *   inFlight: Set, surprises: [ends nobody asked for], stops: [{ok, detail}], counts: {allowed, burnt} or null, kills}
  */
 export function judge(book, seen) {
   const found = new Findings();
@@ -132,6 +132,7 @@ export function judge(book, seen) {
   }
   judgeBus(seen.bus, found);
   const repeated = judgeCalls(seen.calls, seen.inFlight, book, found);
+  for (const end of seen.surprises) found.add('ended', end);
   for (const stop of seen.stops) if (!stop.ok) found.add('stop', stop.detail);
   const burnt = seen.counts ? Math.max(0, seen.counts.burnt - seen.counts.allowed) : 0;
   if (burnt > 0) found.add('burnt', `${seen.counts.burnt} counts were used up, ${seen.counts.allowed} were held at the kills`);

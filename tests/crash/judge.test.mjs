@@ -31,7 +31,7 @@ function scene() {
     profiles: new Map([['anna', ['Likes bababall', 'Lives in Gohaville']], ['ben', ['Likes jukaball']]]),
     records: new Map([['a1', record(anna)], ['b1', record(ben)]]),
     bus: { active: 0, locked: 0, deferred: 0, deadLetters: [], totals: { enqueued: 5, completed: 5, deadLettered: 0 } },
-    calls: [], inFlight: new Set(), stops: [{ ok: true }], counts: { allowed: 0, burnt: 0 }, kills: 1,
+    calls: [], inFlight: new Set(), surprises: [], stops: [{ ok: true }], counts: { allowed: 0, burnt: 0 }, kills: 1,
   };
   return { book, seen, anna, ben };
 }
@@ -125,6 +125,12 @@ test('a fact in a span that the record lists as skipped is skipped, not lost', (
 test('a stop that did not end well is a violation', () => {
   const v = verdict(({ seen }) => seen.stops.push({ ok: false, detail: 'exit code 1' }));
   assert.deepEqual(v.violations, [{ kind: 'stop', what: 'exit code 1' }]);
+});
+
+test('a program that ended by itself is a violation', () => {
+  const v = verdict(({ seen }) => seen.surprises.push('run 2: api ended (code 78): taken'));
+  assert.deepEqual(v.violations, [{ kind: 'ended', what: 'run 2: api ended (code 78): taken' }]);
+  assert.equal(v.passed, false);
 });
 
 const call = (n, messages, outcome = 'ok') => ({ n, model: `run-${n}`, outcome, ended_ms: 1, messages });

@@ -1,12 +1,16 @@
 // The oracle: users who tell facts over time, in several conversations each, take some back, move house, and have
 // everything forgotten. It plays the chat application (Redis, bus) and writes down in the book what must come of it.
 import { conversation, event, hobby, lastMessageId, stored } from '../flow/chats.mjs';
+import { reasonOf } from '../flow/program.mjs';
 import { Book } from './book.mjs';
 import { pause } from './random.mjs';
 
 const RETRY_MS = 40;
 /** What was said up to so long after a wish counts as said before it, for clocks that differ (chat::forget_skew). */
 const FORGET_SKEW_MS = 123_000;
+
+/** A refusal that asking again does not change. */
+const isFinal = ({ status }) => status >= 400 && status < 500 && ![408, 412, 429].includes(status);
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
@@ -23,6 +27,8 @@ export class Oracle {
     this.newest = null; // the fact told last
     this.running = false;
     this.stopped = false;
+    this.failure = null; // what ended the telling
+    this.refusals = new Map(); // what is asked for again and again: why it is not done yet
   }
 
   // --- what is told ---
@@ -95,20 +101,26 @@ export class Oracle {
     if (back) this.book.takenBack(back);
     const value = stored(chat);
     const message = event(chat);
-    await this.#persist(() => this.ground.redisCommand('SET', `session:${session.id}`, value, 'EX', 86_400));
-    await this.#persist(() => this.ground.send([message]));
+    await this.#persist(`storing ${id}`, () => this.ground.redisCommand('SET', `session:${session.id}`, value, 'EX', 86_400));
+    await this.#persist(`publishing ${id}`, () => this.ground.send([message]));
     this.book.published += 1;
     session.last = lastMessageId(chat);
   }
 
-  async #persist(step) {
-    for (;;) {
-      try {
-        return await step();
-      } catch (error) {
-        if (this.stopped) throw error;
-        await pause(RETRY_MS);
+  /** Does it as soon as what it needs is there; a refusal for good is an error at once. */
+  async #persist(what, step) {
+    try {
+      for (;;) {
+        try {
+          return await step();
+        } catch (error) {
+          if (this.stopped || isFinal(error)) throw error;
+          this.refusals.set(what, reasonOf(error));
+          await pause(RETRY_MS);
+        }
       }
+    } finally {
+      this.refusals.delete(what);
     }
   }
 
@@ -127,6 +139,11 @@ export class Oracle {
 
   // --- what is forgotten ---
 
+  /** 404: nothing was stored yet, or the answer to the same wish was lost with its server. The wish holds either way. */
+  async #forget(user) {
+    await this.ground.forget(user.id).catch((error) => { if (error.status !== 404) throw error; });
+  }
+
   /** A user says something and has everything forgotten while the worker is at it. */
   async forgetSomebody(delayMs) {
     const candidates = this.active.filter((u) => !u.busy && u.forgottenAt === 0 && u.facts.length > 2);
@@ -136,7 +153,7 @@ export class Oracle {
     if (user.busy) return false;
     user.busy = true;
     await pause(delayMs);
-    await this.#persist(() => this.ground.forget(user.id));
+    await this.#persist(`forgetting ${user.id}`, () => this.#forget(user));
     this.book.forgotten(user, Date.now());
     user.lastTime = Date.now() + FORGET_SKEW_MS;
     user.busy = false;
@@ -157,18 +174,20 @@ export class Oracle {
     let looked = 0;
     let waiting = 0;
     while (this.running) {
+      if (this.failure) throw this.failure;
       if (Date.now() - looked > 300) {
         looked = Date.now();
         const { active, locked } = await this.ground.subscription();
         waiting = active + locked;
       }
       if (waiting < this.options.backlog && inHand.size < 16) {
-        const one = this.tell().catch((error) => { if (!this.stopped) throw error; }).finally(() => inHand.delete(one));
+        const one = this.tell().catch((error) => { this.failure ??= error; }).finally(() => inHand.delete(one));
         inHand.add(one);
       }
       await pause(intervalMs);
     }
     await Promise.all(inHand);
+    if (this.failure) throw this.failure;
   }
 
   /** Gives up, whatever is under way. */

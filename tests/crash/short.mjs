@@ -20,6 +20,7 @@ const CLAIMS = {
   'nothing is dead-lettered': ['dead_lettered'],
   'no answer that was saved is paid for again': ['paid_again'],
   'every stop ends with 0 and leaves no lock': ['stop'],
+  'no program ends by itself': ['ended'],
   'no delivery count is used up but by kills': ['burnt'],
 };
 
@@ -52,7 +53,8 @@ class Tally {
 }
 
 function judgesOwnTests(tally) {
-  const command = ['--test', '--test-reporter=tap', path.join(here, 'judge.test.mjs')];
+  const tests = ['judge.test.mjs', 'runner.test.mjs'].map((name) => path.join(here, name));
+  const command = ['--test', '--test-reporter=tap', ...tests];
   const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8', timeout: 60_000 });
   const number = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
   tally.passed += number('pass');
@@ -72,6 +74,7 @@ function nothingDeliberate(tally) {
 export async function shortForm(options, say) {
   const { seed } = options;
   const tally = new Tally();
+  console.log(`seed ${seed}`);
   judgesOwnTests(tally);
   nothingDeliberate(tally);
   await tally.run('40 kills', () => campaign({ seed, store: 'sqlite', kills: 40, say }));

@@ -11,6 +11,12 @@ const POLL_MS = 25;
 /** What no waiting will change. */
 export class Hopeless extends Error {}
 
+/** What went wrong; where fetch() says only that it failed, why. */
+export function reasonOf(error) {
+  const cause = error.cause?.code ?? error.cause?.message;
+  return cause ? `${error.message} (${cause})` : error.message;
+}
+
 /** Waits until `condition` gives something true and returns it; any exception of it but Hopeless is "not yet". */
 export async function until(what, condition, boundMs = BOUND_MS) {
   const deadline = Date.now() + boundMs;
@@ -21,7 +27,7 @@ export async function until(what, condition, boundMs = BOUND_MS) {
       value = await condition();
     } catch (error) {
       if (error instanceof Hopeless) throw error;
-      trouble = `: ${error.message}`;
+      trouble = `: ${reasonOf(error)}`;
     }
     if (value) return value;
     if (Date.now() > deadline) throw new Error(`never happened within ${boundMs / 1000} s: ${what}${trouble}`);
@@ -38,6 +44,7 @@ export class Program {
     this.options = options;
     this.runs = 0;
     this.child = null;
+    this.surprises = []; // the ends that nobody here asked for
   }
 
   get alive() {
@@ -56,6 +63,7 @@ export class Program {
     const out = openSync(this.outFile, 'w');
     const log = openSync(this.logFile, 'w');
     this.result = null;
+    this.signalled = null; // the last signal that this run was sent from here
     this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command],
       { cwd: this.options.dir, env: this.options.env, stdio: ['ignore', out, log] });
     closeSync(out);
@@ -63,6 +71,7 @@ export class Program {
     this.ended = new Promise((resolve) => {
       const end = (result) => {
         this.result = result;
+        if (this.endedByItself) this.surprises.push(`run ${this.runs}: ${this.lastWords()}`);
         resolve(result);
       };
       this.child.once('exit', (code, signal) => end({ code, signal }));
@@ -93,12 +102,22 @@ export class Program {
     });
   }
 
+  /** Whether the last run ended otherwise than by a signal from here. */
+  get endedByItself() {
+    if (this.child === null || this.alive || this.signalled === 'SIGTERM') return false;
+    return this.signalled !== 'SIGKILL' || this.result.signal !== 'SIGKILL';
+  }
+
   lastWords() {
-    return `${this.name} ended (${this.result?.code ?? this.result?.signal}): ${this.log.slice(-1500)}`;
+    const { code, signal, error } = this.result ?? {};
+    const how = code !== null && code !== undefined ? `code ${code}` : (signal ?? error?.message);
+    return `${this.name} ended (${how}): ${this.log.slice(-1500)}`;
   }
 
   signal(name) {
-    if (this.alive) this.child.kill(name);
+    if (!this.alive) return;
+    this.signalled = name;
+    this.child.kill(name);
   }
 
   /** Kills it as a power cut would and waits until it is gone. */

@@ -62,7 +62,8 @@ async function http(url, method = 'GET', body = undefined) {
 
 async function expectJson(url, method, body) {
   const answer = await http(url, method, body);
-  if (answer.status >= 300) throw new Error(`${method ?? 'GET'} ${url}: ${answer.status} ${answer.text}`);
+  const { status } = answer;
+  if (status >= 300) throw Object.assign(new Error(`${method ?? 'GET'} ${url}: ${status} ${answer.text}`), { status });
   return answer.json;
 }
 

@@ -160,6 +160,13 @@ TEST_CASE("cosmos: forgetting everything leaves a tombstone and no record, and w
   CHECK(api.ask("DELETE", "/api/memory/users/u/memories").status == 404);
 }
 
+TEST_CASE("cosmos: forgetting wins even over the first commit of a user nobody knew yet") {
+  cosmos_routes api;
+  CHECK(api.ask("DELETE", "/api/memory/users/u/memories").status == 404);
+  CHECK(api.commit(about("s1", "chess", "One.")) == commit_outcome::forgotten);
+  CHECK(api.account().count("conversations") == 0);
+}
+
 TEST_CASE("cosmos: a forget that dies after its tombstone has forgotten") {
   cosmos_routes api;
   api.commit(about("s1", "chess", "One."));
