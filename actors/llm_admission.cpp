@@ -122,11 +122,14 @@ void llm_analyzer_state::tell_dispatcher(bool well, const std::string& detail) {
 void llm_analyzer_state::probe_llm() {
   const auto& limits = settings_->llm_analyzer;
   const uint64_t number = ++last_probe_;
-  const auto patience = std::min(limits.probe_timeout, limits.request_timeout);
+  const auto patience = std::min<flow::duration>(
+      std::max<flow::duration>(limits.probe_timeout, 2 * probe_took_), limits.request_timeout);
   probes_.insert_or_assign(number, probe_out{self_->clock().now(), false});
-  self_->delayed_send(self_, patience,
-                      llm_probed{number, true, true, false,
-                                 fmt::format("no answer to a probe within {} ms", patience.count())});
+  self_->delayed_send(
+      self_, patience,
+      llm_probed{number, true, true, false,
+                 fmt::format("no answer to a probe within {} ms",
+                             std::chrono::floor<std::chrono::milliseconds>(patience).count())});
   const caf::actor_addr weak = self_->address();
   services_->outside.probe_llm([weak, number, services = services_](status s) {
     const bool sent = s || s.error().code != errc::open_files;
@@ -144,7 +147,7 @@ void llm_analyzer_state::take_probed(const llm_probed& p) {
   if (!p.overdue) probes_.erase(it);
   if (told && !p.well) return;
   const auto now = self_->clock().now();
-  if (p.well) stall_.took(now - sent_at);
+  if (p.well) note_probe(p.number, now - sent_at);
   if (!p.well && (answered_at_ > sent_at || !p.sent)) {
     // An answer that came meanwhile knows better; a probe that could not be sent for want of an open file
     // knows nothing.
@@ -159,6 +162,14 @@ void llm_analyzer_state::take_probed(const llm_probed& p) {
   tell_dispatcher(p.well, p.detail);
   p.well ? recovered(sent_at) : probe_failed(p.detail);
   pump();
+}
+
+// Of several that are answered at once, after a hang, the newest says how long they take.
+void llm_analyzer_state::note_probe(uint64_t number, flow::duration took) {
+  if (number < newest_answered_) return;
+  newest_answered_ = number;
+  probe_took_ = took;
+  stall_.took(took);
 }
 
 // What was asked while it hung may never be answered.

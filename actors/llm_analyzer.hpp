@@ -93,6 +93,7 @@ class llm_analyzer_state {
   flow::time_point paced_until(flow::time_point now) const;
   void probe_llm();
   void take_probed(const llm_probed& p);
+  void note_probe(uint64_t number, flow::duration took);
   void recovered(flow::time_point probe_sent);
   void probe_failed(const std::string& why);
   /// Jobs whose calls, asked before then, are waited for no longer. False: there are none.
@@ -114,6 +115,8 @@ class llm_analyzer_state {
   };
   std::map<uint64_t, probe_out> probes_;  ///< by number
   uint64_t last_probe_ = 0;
+  uint64_t newest_answered_ = 0;
+  flow::duration probe_took_{};
   flow::time_point answered_at_{};         ///< the last time that a call was answered
   std::mt19937_64 random_;                 ///< of the jitter of pauses
   std::optional<errc> embedding_trouble_;  ///< logged already
