@@ -31,14 +31,19 @@ void call_book::doubt(uint64_t job) {
   if (it != by_job_.end()) it->second.doubted = true;
 }
 
-void call_book::answered(uint64_t job, uint64_t question, uint64_t call,
+void call_book::trust_all() {
+  const std::lock_guard lock{mutex_};
+  for (auto& [job, e] : by_job_) e.doubted = false;
+}
+
+bool call_book::answered(uint64_t job, uint64_t question, uint64_t call,
                          std::shared_ptr<llm::answer> answer) {
   answer_fn deliver;
   {
     const std::lock_guard lock{mutex_};
     const auto it = by_job_.find(job);
-    if (it == by_job_.end() || it->second.question != question || it->second.answer) return;
-    if (!answer->outcome && it->second.call != call) return;
+    if (it == by_job_.end() || it->second.question != question || it->second.answer) return false;
+    if (!answer->outcome && it->second.call != call) return false;
     deliver = std::move(it->second.deliver);
     it->second.deliver = nullptr;
     if (answer->outcome) {
@@ -48,6 +53,7 @@ void call_book::answered(uint64_t job, uint64_t question, uint64_t call,
     }
   }
   if (deliver) deliver(std::move(answer));
+  return true;
 }
 
 void call_book::forget(uint64_t job) {

@@ -25,8 +25,11 @@ class call_book {
   uint64_t began(uint64_t job, uint64_t question, answer_fn deliver);
   /// The LLM's answer; hands it to whoever attached last. The failure of a call that was asked anew meanwhile
   /// is nobody's.
-  void answered(uint64_t job, uint64_t question, uint64_t call, std::shared_ptr<llm::answer> answer);
+  /// False: nobody uses it, the job has ended or was answered already.
+  bool answered(uint64_t job, uint64_t question, uint64_t call, std::shared_ptr<llm::answer> answer);
   void doubt(uint64_t job);
+  /// The calls did not hang: nobody asks anew while one is out.
+  void trust_all();
   void forget(uint64_t job);
   void forget_all();
   size_t size() const;

@@ -47,6 +47,22 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
   dropped("malformed", a.dropped_malformed);
 }
 
+int64_t day_of(const services& s) {
+  return std::chrono::floor<std::chrono::days>(s.wall_clock()).time_since_epoch().count();
+}
+
+void count_paid(services& s, const llm::answer& answer, std::string_view purpose) {
+  count_answer(s.metrics, answer, purpose, answer.elapsed);
+  s.tokens.spend(day_of(s), answer.used.prompt_tokens + answer.used.completion_tokens);
+}
+
+void count_unused(services& s, const llm::answer& answer) {
+  if (answer.used.prompt_tokens + answer.used.completion_tokens == 0) return;
+  count_paid(s, answer, "analysis");
+  observe::log(log_level::info, "answer-unused")
+      .field("tokens", answer.used.prompt_tokens + answer.used.completion_tokens);
+}
+
 void count_embedding(observe::metrics& m, const llm::embedding& e) {
   m.llm_calls.at("embedding").Increment();
   m.embeddings.at(e.vector ? "ok" : to_string(e.vector.error().code)).Increment();

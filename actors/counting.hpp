@@ -12,6 +12,12 @@ namespace mw {
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);
+/// With the day's tokens.
+void count_paid(services& s, const llm::answer& answer, std::string_view purpose);
+/// An answer that came when another one was there already, or its job had ended: paid, and used by nobody.
+void count_unused(services& s, const llm::answer& answer);
+/// Of the day's tokens.
+int64_t day_of(const services& s);
 void count_embedding(observe::metrics& m, const llm::embedding& e);
 /// And logged: nothing is known of the dependency that was to be asked.
 void count_probe_not_sent(observe::metrics& m, const failure& why);

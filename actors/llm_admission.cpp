@@ -8,6 +8,11 @@
 #include "protocol/verdict.hpp"
 
 namespace mw {
+namespace {
+
+constexpr std::chrono::seconds probe_again_after{5};
+
+}  // namespace
 
 bool is_answered(const llm::answer& a) {
   return a.outcome || is_bad_answer(a.outcome.error().code);
@@ -23,7 +28,7 @@ void llm_analyzer_state::pump() {
   }
   give_back_overdue(now);
   if (now >= stall_.due()) {
-    stall_.probing();
+    stall_.probing(now);
     probe_llm();
   }
   arm_tick(now);
@@ -95,7 +100,10 @@ void llm_analyzer_state::note_load(const active& a, const llm::answer& answer) {
   const bool silent = why.code == errc::timed_out || why.code == errc::unreachable ||
                       why.code == errc::connection_lost || why.code == errc::cancelled ||
                       why.code == errc::open_files;
-  if (!silent) stall_.heard(now);
+  if (!silent) {
+    heard_at_ = now;
+    stall_.heard(now);
+  }
   if (why.code == errc::throttled) {
     limit_->throttled(why.retry_after, std::uniform_real_distribution<double>{}(random_), now);
   } else if (classify(why.code) == error_class::transient && why.code != errc::cancelled &&
@@ -108,9 +116,9 @@ void llm_analyzer_state::note_load(const active& a, const llm::answer& answer) {
 
 void llm_analyzer_state::note_life(const llm::answer& answer) {
   if (!is_answered(answer)) return;
-  answered_at_ = self_->clock().now();
+  heard_at_ = self_->clock().now();
   if (!std::exchange(hangs_, false)) return;
-  stall_.heard(answered_at_);
+  stall_.heard(heard_at_);
   tell_dispatcher(true, "answered a call");
 }
 
@@ -148,19 +156,29 @@ void llm_analyzer_state::take_probed(const llm_probed& p) {
   if (told && !p.well) return;
   const auto now = self_->clock().now();
   if (p.well) note_probe(p.number, now - sent_at);
-  if (!p.well && (answered_at_ > sent_at || !p.sent)) {
-    // An answer that came meanwhile knows better; a probe that could not be sent for want of an open file
-    // knows nothing.
+  if (!p.well && !p.sent) return probe_not_sent(now);
+  // What was heard meanwhile knows better than a probe.
+  const bool heard = heard_at_ > sent_at;
+  const bool well = p.well || heard;
+  if (well != p.well && probed_before_) {
     stall_.heard(now);
     return pump();
   }
+  const std::string detail = well != p.well ? "answered a call" : p.detail;
   const bool at_start = !std::exchange(probed_before_, true);
-  services_->status.set("llm", p.well ? observe::state::ok : observe::state::down, p.detail);
-  if (!p.well || at_start)
-    observe::log(p.well ? log_level::info : log_level::error, p.well ? "llm-ready" : "llm-probe-failed")
-        .field("detail", p.detail);
-  tell_dispatcher(p.well, p.detail);
-  p.well ? recovered(sent_at) : probe_failed(p.detail);
+  services_->status.set("llm", well ? observe::state::ok : observe::state::down, detail);
+  if (!well || at_start)
+    observe::log(well ? log_level::info : log_level::error, well ? "llm-ready" : "llm-probe-failed")
+        .field("detail", detail);
+  tell_dispatcher(well, detail);
+  well ? recovered(sent_at) : probe_failed(detail);
+  pump();
+}
+
+// For want of an open file: nothing is known. At the start nobody else would ask again.
+void llm_analyzer_state::probe_not_sent(flow::time_point now) {
+  stall_.heard(now);
+  if (!probed_before_) self_->delayed_send(self_, probe_again_after, probe{dependency::llm});
   pump();
 }
 
@@ -174,16 +192,25 @@ void llm_analyzer_state::note_probe(uint64_t number, flow::duration took) {
 
 // What was asked while it hung may never be answered.
 void llm_analyzer_state::recovered(flow::time_point probe_sent) {
-  if (std::exchange(hangs_, false)) give_back(probe_sent, "no answer to this call, asked while the LLM hung");
+  if (probe_sent < given_back_at_) {
+    services_->calls.trust_all();  // it is slow, it did not hang: the others are answered as well
+    hangs_ = false;
+  } else if (std::exchange(hangs_, false)) {
+    give_back(probe_sent, "no answer to this call, asked while the LLM hung");
+  }
   stall_.heard(self_->clock().now());
 }
 
 void llm_analyzer_state::probe_failed(const std::string& why) {
   const auto now = self_->clock().now();
-  if (stall_.probe_failed(now) &&
-      give_back(now - stall_.least(),
-                "no answer to this call, to the others nor to a probe beside them: " + why))
-    hangs_ = true;
+  const std::string silent = "no answer to this call, to the others nor to a probe beside them: " + why;
+  if (!stall_.probe_failed(now) || !give_back(now - stall_.least(), silent)) return;
+  hangs_ = true;
+  given_back_at_ = now;
+  // What waits for a slot must not take those that became free: it would hang as well.
+  for (auto not_asked = std::exchange(queue_, {}); const auto& w : not_asked)
+    fail_job(w.job.spec, w.job.spec.calls_used,
+             fail(dependency::llm, errc::timed_out, "not asked: " + silent));
 }
 
 // Their calls are not ended: a slow LLM may answer them yet, and what is paid for is used.

@@ -30,10 +30,13 @@ void add(memory::usage& sum, const memory::usage& more) {
 void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, uint64_t call,
           llm::answer answer) {
   auto kept = std::make_shared<llm::answer>(std::move(answer));
-  if (!s->outside.embed || !kept->outcome) return s->calls.answered(id, question, call, std::move(kept));
-  s->outside.embed(llm::embedding_text(*kept->outcome), [s, id, question, call, kept](llm::embedding e) {
+  const auto hand_over = [s, id, question, call](const std::shared_ptr<llm::answer>& a) {
+    if (!s->calls.answered(id, question, call, a)) count_unused(*s, *a);
+  };
+  if (!s->outside.embed || !kept->outcome) return hand_over(kept);
+  s->outside.embed(llm::embedding_text(*kept->outcome), [hand_over, kept](llm::embedding e) {
     kept->embedded = std::move(e);
-    s->calls.answered(id, question, call, kept);
+    hand_over(kept);
   });
 }
 
@@ -187,8 +190,7 @@ void llm_analyzer_state::call(active& a) {
 }
 
 void llm_analyzer_state::note_paid(const llm::answer& answer, std::string_view purpose) {
-  count_answer(services_->metrics, answer, purpose, answer.elapsed);
-  services_->tokens.spend(today(), answer.used.prompt_tokens + answer.used.completion_tokens);
+  count_paid(*services_, answer, purpose);
   note_quota(answer);
   note_life(answer);
   if (answer.embedded) note_embedding(*answer.embedded);
@@ -196,7 +198,7 @@ void llm_analyzer_state::note_paid(const llm::answer& answer, std::string_view p
 
 void llm_analyzer_state::note_embedding(const llm::embedding& e) {
   count_embedding(services_->metrics, e);
-  services_->tokens.spend(today(), e.tokens);
+  services_->tokens.spend(day_of(*services_), e.tokens);
   const auto trouble = e.vector ? std::nullopt : std::optional{e.vector.error().code};
   if (trouble && trouble != embedding_trouble_)
     observe::log(log_level::warning, "embedding-failed")
@@ -211,7 +213,10 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
     // Its job was given back meanwhile. It is paid all the same; where it is used, it is not counted again.
     if (message.answer) {
       note_paid(*message.answer, "analysis");
-      stall_.took(message.answer->elapsed);
+      if (is_answered(*message.answer)) {
+        stall_.took(message.answer->elapsed);
+        services_->calls.trust_all();
+      }
     }
     return pump();
   }
@@ -323,11 +328,7 @@ void llm_analyzer_state::drop(uint64_t id) {
 
 bool llm_analyzer_state::budget_left() {
   const uint64_t budget = settings_->llm_analyzer.budget_tokens_per_day;
-  return budget == 0 || services_->tokens.spent(today()) < budget;
-}
-
-int64_t llm_analyzer_state::today() const {
-  return std::chrono::floor<std::chrono::days>(services_->wall_clock()).time_since_epoch().count();
+  return budget == 0 || services_->tokens.spent(day_of(*services_)) < budget;
 }
 
 void llm_analyzer_state::grant() {

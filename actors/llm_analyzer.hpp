@@ -76,7 +76,6 @@ class llm_analyzer_state {
   void note_paid(const llm::answer& answer, std::string_view purpose);
   void note_embedding(const llm::embedding& e);
   bool budget_left();
-  int64_t today() const;
   void grant();
   void report_entered(const flow::job_spec& spec);
 
@@ -94,6 +93,7 @@ class llm_analyzer_state {
   void probe_llm();
   void take_probed(const llm_probed& p);
   void note_probe(uint64_t number, flow::duration took);
+  void probe_not_sent(flow::time_point now);
   void recovered(flow::time_point probe_sent);
   void probe_failed(const std::string& why);
   /// Jobs whose calls, asked before then, are waited for no longer. False: there are none.
@@ -117,7 +117,8 @@ class llm_analyzer_state {
   uint64_t last_probe_ = 0;
   uint64_t newest_answered_ = 0;
   flow::duration probe_took_{};
-  flow::time_point answered_at_{};         ///< the last time that a call was answered
+  flow::time_point heard_at_{};            ///< the last time that a call was answered or refused
+  flow::time_point given_back_at_{};       ///< calls, as hanging
   std::mt19937_64 random_;                 ///< of the jitter of pauses
   std::optional<errc> embedding_trouble_;  ///< logged already
   std::deque<waiting> queue_;

@@ -14,6 +14,7 @@ namespace {
 /// How often, and how many at once, skipped spans are looked for whose conversation has left Redis.
 constexpr std::chrono::minutes expired_every{1};
 constexpr size_t expired_at_once = 200;
+constexpr std::chrono::seconds probe_again_after{5};
 
 void log_outdated(const memory::commit& c, const memory::commit_reply& r) {
   if (r.operations_outdated == 0 && r.items_evicted == 0) return;
@@ -193,8 +194,16 @@ void memory_writer_state::finish(uint64_t id, flow::job_result r) {
 
 void memory_writer_state::probe_store(bool at_start) {
   const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
-  services_->outside.store->probe([dispatcher, at_start, services = services_](status s) {
-    if (!s && s.error().code == errc::open_files) return count_probe_not_sent(services->metrics, s.error());
+  const caf::actor_addr weak = self_->address();
+  services_->outside.store->probe([weak, dispatcher, at_start, services = services_](status s) {
+    if (!s && s.error().code == errc::open_files) {
+      count_probe_not_sent(services->metrics, s.error());
+      // At the start nobody else would ask again.
+      if (const auto me = handle_of<writer_actor>(caf::actor_cast<caf::strong_actor_ptr>(weak));
+          me && at_start)
+        caf::delayed_anon_send(me, probe_again_after, probe{dependency::memory});
+      return;
+    }
     const std::string detail = s ? "answered an authenticated probe" : to_string(s.error());
     services->status.set("memory", s ? observe::state::ok : observe::state::down, detail);
     if (!s || at_start)

@@ -39,6 +39,10 @@ void apply_lists(memory::profile& user, const list_updates& updates, wall_time n
     const auto before = std::exchange(list, {});
     for (const auto& item : items)
       if (memory::find_item(list, item) == list.size()) list.push_back(memory::clean_item(item));
+    // By hand, now: what was said before does not take it away again.
+    for (const auto& item : list)
+      if (memory::find_item(before, item) == before.size())
+        user.origins.push_back({in, item, {}, {}, format_iso_time(now), {}, {}});
     for (const auto& item : before)
       if (memory::find_item(list, item) == list.size())
         memory::leave_mark(user, memory::mark_of(in, memory::mark_hash(item), at, true));

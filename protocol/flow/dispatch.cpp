@@ -152,7 +152,7 @@ bool dispatch::join_job(const arrival& a) {
   job* j = job_of(a.ids.user(), a.ids.session());
   if (j == nullptr) return false;
   int64_t covered = a.sequence_number;
-  if (a.sequence_number > j->spec.sequence_number) {
+  if (is_newer(a.enqueued_ms, a.sequence_number, j->spec.enqueued_ms, j->spec.sequence_number)) {
     if (j->where == place::running || windows_.find(a.ids.user(), a.ids.session()) != nullptr) return false;
     covered = j->spec.sequence_number;
     j->spec.sequence_number = j->from.sequence_number = a.sequence_number;

@@ -276,14 +276,12 @@ class dispatch {
   std::unordered_map<int64_t, settlement> settling_;
   std::unordered_map<int64_t, job> given_back_;  // until the broker's answer; a window alone has no job id
   size_t left_to_lapse_ = 0;
-  std::optional<stage> gone_;  // of a drain
   struct told_later {
     settlement verdict;
     event_ids ids;
   };
   std::map<int64_t, told_later> remembered_;  // verdicts the broker could not be told; bounded
   std::map<int64_t, uint32_t> released_;      // delivery counts of what we gave back; bounded
-  bool release_costs_ = false;                // a released delivery came back with a higher count
   std::unordered_map<uint64_t, job> jobs_;
   std::unordered_map<std::string, uint64_t> active_;  // session key -> job
   std::set<std::pair<time_point, uint64_t>> held_;    // by retry time
@@ -297,7 +295,6 @@ class dispatch {
   std::array<time_point, 4> passed_{};  // by stage: the latest submission of a job that passed it
   /// By stage: users it refused since it passed anybody; bounded.
   std::array<std::set<std::string, std::less<>>, 4> refused_users_;
-  stage memory_trouble_at_ = stage::load;
   time_point deadlines_checked_{};
   time_point overdue_checked_{};
   uint64_t next_job_;
@@ -306,6 +303,9 @@ class dispatch {
   uint32_t demand_ = 0;
   intake_credit credit_;
   size_t apart_ = 0;  ///< held jobs that wait for their own sake
+  stage memory_trouble_at_ = stage::load;
+  std::optional<stage> gone_;   // of a drain
+  bool release_costs_ = false;  // a released delivery came back with a higher count
   bool loader_away_ = true;
   bool intake_open_ = false;
   bool draining_ = false;

@@ -55,7 +55,8 @@ void dispatch::go_on(job j, time_point now) {
     return;
   }
   if (id != 0) port_.forget_job(id);
-  if (other != nullptr && other->spec.sequence_number > j.from.sequence_number)
+  if (other != nullptr && is_newer(other->spec.enqueued_ms, other->spec.sequence_number, j.from.enqueued_ms,
+                                   j.from.sequence_number))
     return settle({j.from.sequence_number, action::complete, "covered", {}});
   reopen(j.from, 0, now);
 }

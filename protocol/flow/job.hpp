@@ -19,6 +19,14 @@ using duration = clock::duration;
 enum class stage : uint8_t { intake, load, analyse, commit };
 std::string_view to_string(stage s);
 
+/// Of two deliveries of one conversation: whether the first is the newer. By the broker's clock, where it was
+/// read, since a bus that was made anew numbers from the start again; else, and between equals, by number.
+constexpr bool is_newer(int64_t enqueued_ms, int64_t number, int64_t than_enqueued_ms, int64_t than_number) {
+  const bool known = enqueued_ms != 0 && than_enqueued_ms != 0;
+  if (known && enqueued_ms != than_enqueued_ms) return enqueued_ms > than_enqueued_ms;
+  return number > than_number;
+}
+
 /// Sequence number of what is no delivery any more: there is nothing to settle.
 inline constexpr int64_t no_delivery = std::numeric_limits<int64_t>::min();
 

@@ -39,8 +39,8 @@ void in_flight_limit::throttled(duration retry_after, double jitter, time_point 
   } else if (now >= paused_until_) {
     // One pause for all calls that were on their way when it began.
     const auto whole = std::min(longest_pause, first_pause * (int64_t{1} << std::min(pauses_, 16U)));
-    pause(whole / 2 + duration{static_cast<duration::rep>(jitter * static_cast<double>(whole.count() / 2))},
-          now);
+    const duration half = whole / 2;
+    pause(half + duration{static_cast<duration::rep>(jitter * static_cast<double>(half.count()))}, now);
     ++pauses_;
   }
   if (cut(now)) slow_start_to_ = limit_;

@@ -18,7 +18,12 @@ void stall_watch::heard(time_point now) {
 }
 
 time_point stall_watch::due() const {
-  return out_ == 0 || probing_ ? time_point::max() : silent_for_too_long();
+  return out_ == 0 || probing_ ? time_point::max() : std::max(silent_for_too_long(), not_before_);
+}
+
+void stall_watch::probing(time_point now) {
+  probing_ = true;
+  not_before_ = now + policy_.least;
 }
 
 bool stall_watch::probe_failed(time_point now) {

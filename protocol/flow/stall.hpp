@@ -34,8 +34,8 @@ class stall_watch {
   duration least() const { return policy_.least; }
   /// When a probe is to be sent; time_point::max() where none is.
   time_point due() const;
-  /// A probe is on its way from now on, until it is heard or failed.
-  void probing() { probing_ = true; }
+  /// A probe is on its way from now on, until it is heard or failed. The next one has to wait a little.
+  void probing(time_point now);
   /// The probe failed. True where calls have been out in silence for long enough: they hang.
   bool probe_failed(time_point now);
 
@@ -48,6 +48,7 @@ class stall_watch {
   stall_policy policy_;
   uint32_t out_ = 0;
   bool probing_ = false;
+  time_point not_before_{};  // the next probe
   time_point quiet_since_{};
   duration usual_{};  // moving average
 };

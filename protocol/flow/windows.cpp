@@ -107,11 +107,12 @@ windows::added windows::add(const arrival& a, time_point now) {
     if (a.sequence_number == w.sequence_number) {
       w.delivery_count = a.delivery_count;
     } else {
+      const bool newer = is_newer(a.enqueued_ms, a.sequence_number, w.enqueued_ms, w.sequence_number);
       ++w.events;
       w.completed_at_ms = std::max(w.completed_at_ms, a.completed_at_ms);
       w.enqueued_ms = std::max(w.enqueued_ms, a.enqueued_ms);
-      result.covered = std::min(a.sequence_number, w.sequence_number);
-      if (a.sequence_number > w.sequence_number) {
+      result.covered = newer ? w.sequence_number : a.sequence_number;
+      if (newer) {
         w.ids = a.ids;
         w.sequence_number = a.sequence_number;
         w.delivery_count = a.delivery_count;
@@ -187,8 +188,9 @@ windows::added windows::reopen(const window& w, duration delay, time_point now) 
     kept.due = now;
     count_user(kept, 1);
   } else {
-    result.covered = std::min(w.sequence_number, kept.sequence_number);
-    if (w.sequence_number > kept.sequence_number) {
+    const bool newer = is_newer(w.enqueued_ms, w.sequence_number, kept.enqueued_ms, kept.sequence_number);
+    result.covered = newer ? kept.sequence_number : w.sequence_number;
+    if (newer) {
       kept.ids = w.ids;
       kept.sequence_number = w.sequence_number;
       kept.delivery_count = w.delivery_count;

@@ -190,11 +190,13 @@ void analyst::set_request_timeout(std::chrono::milliseconds limit) {
 void analyst::probe(std::function<void(status)> done) {
   auto c = std::make_shared<impl::call>();
   c->done = [done = std::move(done)](const answer& a) {
-    // Any completed exchange will do: a model that thinks uses up the few tokens, a filter may find fault.
+    // Any completed exchange will do: a model that thinks uses up the few tokens, a filter may find fault, a
+    // quota may be used up.
     if (a.outcome) return done(ok);
     const auto& why = a.outcome.error();
     const bool let_in = why.code == errc::truncated || why.code == errc::refused ||
-                        why.code == errc::content_filtered || why.code == errc::invalid_answer;
+                        why.code == errc::content_filtered || why.code == errc::invalid_answer ||
+                        why.code == errc::throttled;
     done(let_in ? status{ok} : status{why});
   };
   impl_->start(std::move(c));

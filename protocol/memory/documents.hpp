@@ -46,7 +46,7 @@ struct quote_place {
   uint32_t message = 0;  ///< the message's place in the conversation
   uint32_t quote = 0;    ///< the quote's place in the message
   uint32_t nth = 0;      ///< the operation's place in the answer: one quote may back two
-  auto operator<=>(const quote_place&) const = default;
+  auto operator<=>(const quote_place&) const = default;  // NOLINT(modernize-use-nullptr): not one
 };
 
 /// One change of the profile, with the proof that the user said it.

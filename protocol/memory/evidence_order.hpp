@@ -16,7 +16,7 @@ struct stamp {
   int64_t time_us = INT64_MIN;
   quote_place place;
   std::string session_tag;
-  auto operator<=>(const stamp&) const = default;
+  auto operator<=>(const stamp&) const = default;  // NOLINT(modernize-use-nullptr): not one
 };
 
 std::string session_tag(std::string_view session_id);

@@ -127,9 +127,9 @@ std::optional<profile_editor::taken> profile_editor::name(const key& k, const st
   std::optional<taken> out;
   for (size_t i = 0; i < p_.origins.size();) {
     const item_origin& o = p_.origins[i];
-    const stamp s = stamp_of(o);
-    if (o.in != k.in || o.instead_of != k.hash || o.session_id == c_.session_id || s >= at ||
-        !may_have_come_late(s, at)) {
+    const bool replaced_it = o.in == k.in && o.instead_of == k.hash && o.session_id != c_.session_id;
+    const stamp s = replaced_it ? stamp_of(o) : at;
+    if (s >= at || !may_have_come_late(s, at)) {
       ++i;
       continue;
     }

@@ -24,20 +24,39 @@ const WORKER_OPTIONS = [
 ];
 const LOCK_DURATION = '6s';
 
-/** Below the range from which the system gives connections theirs; each test process walks from a place of its own. */
-const PORTS = { first: 20_000, count: 12_000 };
-let portsGiven = process.pid * 100;
+/**
+ * Below the range from which the system gives connections theirs. Each test process has a block of its own: it listens
+ * on the block's first port for as long as it lives.
+ */
+const PORTS = { first: 20_000, blocks: 120, block: 100 };
+let myBlock;
+let portsGiven = 0;
+
+function listenOn(port) {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => resolve(server));
+  });
+}
+
+async function takeBlock() {
+  for (let i = 0; ; i += 1) {
+    const first = PORTS.first + ((process.pid + i) % PORTS.blocks) * PORTS.block;
+    const guard = await listenOn(first);
+    guard?.unref();
+    if (guard) return first;
+  }
+}
 
 /** A port that nobody listens on, which stays free for this process while its program is down. */
 export async function freePort() {
+  myBlock ??= takeBlock();
+  const first = await myBlock;
   for (;;) {
-    const port = PORTS.first + (portsGiven++ % PORTS.count);
-    const server = net.createServer();
-    const free = await new Promise((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
+    const port = first + 1 + (portsGiven++ % (PORTS.block - 1));
+    const server = await listenOn(port);
+    if (!server) continue;
     await new Promise((resolve) => server.close(resolve));
     return port;
   }

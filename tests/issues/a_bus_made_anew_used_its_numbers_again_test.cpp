@@ -134,3 +134,20 @@ TEST_CASE("the whole worker analyses and settles a message whose number it has u
   CHECK(w.bus.settled == mw::test::texts{"1 complete", "1 complete"});
   CHECK(w.store.records.contains("s2"));
 }
+
+TEST_CASE("a lower number that the bus took later is newer: nothing of it counts as covered") {
+  const auto arrive = [](scene& t, int64_t number, int64_t enqueued_ms) {
+    arrival a{number, 0, {"u", "s", "m" + std::to_string(number), ""}, enqueued_ms, 0s};
+    a.enqueued_ms = enqueued_ms;
+    t.d->arrived(a, lock{}, t.now);
+  };
+  scene t{scene::at_once()};
+  arrive(t, 1000, 1'000);
+  REQUIRE(t.is_running("s"));
+  arrive(t, 1, 2'000);
+  CHECK(t.outcome(1).empty());
+  t.commit("s");
+  CHECK(t.is_running("s"));
+  t.commit("s");
+  CHECK(t.outcome(1) == "complete committed");
+}

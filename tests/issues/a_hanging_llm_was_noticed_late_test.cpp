@@ -98,6 +98,7 @@ TEST_CASE("an LLM that is slow with everything is well as soon as it has answere
   w.llm.answer_probes();
   w.run();
   CHECK_FALSE(llm_is_down(w));
+  CHECK(w.llm.calls.size() <= 6);  // five, and the probe by job: nobody asks anew what is being worked on
   w.llm.answer_all();
   w.advance(seconds{1});
   // Its calls take as long: that is usual now, and nobody doubts it for it.
@@ -126,6 +127,71 @@ TEST_CASE("a slow LLM whose first call was taken for hanging is known from its l
     CHECK_FALSE(llm_is_down(w));
   }
   CHECK(w.store.records.size() == 4);
+}
+
+TEST_CASE("calls that hang although some are younger: probes go on slowly, whoever refuses them at once") {
+  world w;
+  w.llm.holds = true;
+  w.llm.well = false;
+  const int before = w.llm.probes;
+  say_many(w, 1, 1);
+  w.advance(seconds{3});
+  say_many(w, 2, 1);
+  w.advance(seconds{9});
+  CHECK(llm_is_down(w));
+  CHECK(w.llm.probes - before <= 4);
+}
+
+TEST_CASE("what waits for a slot is not asked of an LLM that hangs") {
+  auto s = plain_settings();
+  s.llm_analyzer.max_in_flight = 2;
+  s.dispatcher.max_jobs = 8;
+  world w{s};
+  w.llm.holds = true;
+  w.llm.well = false;
+  say_many(w, 1, 8);
+  w.advance(seconds{25});
+  CHECK(w.llm.held() <= 2 + 5);  // and the probes by job
+  w.llm.holds = false;
+  w.llm.well = true;
+  w.advance(seconds{10});
+  CHECK(w.store.records.size() == 8);
+}
+
+TEST_CASE("calls that end by their time-out do not make the next hang pass for usual") {
+  world w;
+  w.llm.holds = true;
+  w.llm.well = false;
+  say_many(w, 1, 1);
+  w.advance(seconds{12});
+  REQUIRE(llm_is_down(w));
+  llm::answer late;
+  late.outcome = fail(dependency::llm, errc::timed_out, "no answer within 60000 ms");
+  late.elapsed = seconds{60};
+  std::exchange(w.llm.calls.front().done, nullptr)(std::move(late));
+  w.llm.holds = false;
+  w.llm.well = true;
+  w.advance(seconds{10});
+  REQUIRE(w.store.records.size() == 1);
+  w.llm.holds = true;
+  w.llm.well = false;
+  say_many(w, 10, 1);
+  w.advance(seconds{12});
+  CHECK(llm_is_down(w));
+}
+
+TEST_CASE("a start probe that fails after a call was answered leaves the LLM well") {
+  world w;
+  w.llm.holds = w.llm.holds_probes = true;
+  say_many(w, 1, 1);
+  w.advance(seconds{6});
+  REQUIRE(w.llm.held_probes.size() == 1);
+  w.llm.answer_all();
+  w.run();
+  w.llm.answer_probes(fail(dependency::llm, errc::timed_out, "no answer"));
+  w.run();
+  CHECK_FALSE(llm_is_down(w));
+  CHECK(w.bus.drains == 0);
 }
 
 }  // namespace

@@ -42,8 +42,8 @@ void fake_llm::answer_all() {
   }
 }
 
-void fake_llm::answer_probes() {
-  for (const auto& done : std::exchange(held_probes, {})) done(ok);
+void fake_llm::answer_probes(const status& how) {
+  for (const auto& done : std::exchange(held_probes, {})) done(how);
 }
 
 void fake_llm::fail_all(const failure& why) {

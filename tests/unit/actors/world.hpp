@@ -95,7 +95,7 @@ struct fake_llm {
            std::function<void(llm::answer)> done);
   /// Answers everything that is held.
   void answer_all();
-  void answer_probes();
+  void answer_probes(const status& how = ok);
   /// Everything that is held fails so.
   void fail_all(const failure& why);
   size_t held() const;

@@ -30,7 +30,7 @@ TEST_CASE("stall: calls that are out in silence are reason for one probe; if it 
   w.asked(start);
   w.asked(start + 3s);
   CHECK(w.due() == start + 5s);
-  w.probing();
+  w.probing(start + 5s);
   CHECK(w.due() == time_point::max());
   CHECK(w.probe_failed(start + 10s));
 }
@@ -38,7 +38,7 @@ TEST_CASE("stall: calls that are out in silence are reason for one probe; if it 
 TEST_CASE("stall: a probe that is answered proves the LLM well; the next one waits as long again") {
   auto w = watch();
   w.asked(start);
-  w.probing();
+  w.probing(start + 5s);
   w.heard(start + 6s);
   CHECK(w.due() == start + 11s);
 }
@@ -47,7 +47,7 @@ TEST_CASE("stall: any answer ends the silence, and a probe that fails after it s
   auto w = watch();
   w.asked(start);
   w.asked(start);
-  w.probing();
+  w.probing(start + 5s);
   w.answered(1s, start + 9s);
   CHECK_FALSE(w.probe_failed(start + 10s));
   CHECK(w.due() == start + 14s);
@@ -77,4 +77,14 @@ TEST_CASE("stall: calls that are given up are not out") {
   w.ended();
   CHECK(w.due() == time_point::max());
   CHECK_FALSE(w.probe_failed(start + 1min));
+}
+
+TEST_CASE("stall: a probe that fails at once is not sent again at once while a younger call is out") {
+  auto w = watch();
+  w.asked(start);
+  w.asked(start + 3s);
+  w.probing(start + 5s);
+  CHECK(w.probe_failed(start + 5s));
+  w.ended();
+  CHECK(w.due() == start + 10s);
 }

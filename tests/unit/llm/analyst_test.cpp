@@ -138,6 +138,7 @@ TEST_CASE("analyst: the probe costs few tokens, adapts, and tells a bad key from
     server_response answer;
     if (mode == 1) return mw::http::problem(401, "Unauthorized", "no");
     if (mode == 2) return mw::http::problem(404, "Not Found", "no");
+    if (mode == 3) return mw::http::problem(429, "Too Many Requests", "no");
     if (r.body.find("\"temperature\"") != std::string::npos) return unsupported("temperature");
     answer.body = R"({"choices":[{"finish_reason":"length","message":{"content":""}}]})";
     return answer;
@@ -151,6 +152,8 @@ TEST_CASE("analyst: the probe costs few tokens, adapts, and tells a bad key from
   CHECK(refused.error().code == errc::unauthorized);
   mode = 2;
   CHECK(b.probe().error().code == errc::not_found);
+  mode = 3;
+  CHECK(b.probe());  // throttled is not down
 }
 
 TEST_CASE("analyst: an endpoint that cannot work is refused at once") {

@@ -215,3 +215,19 @@ TEST_CASE("what a whole new list left out comes back by newer evidence only") {
   CHECK_FALSE(heard("s2", "2099-01-01T00:00:00Z"));
   CHECK(has(api.ask("GET", "/api/memory/users/u/memories"), "Run"));
 }
+
+TEST_CASE("what a person set by hand is not removed by what was said before") {
+  routes api;
+  REQUIRE(api.ask("POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":["run"]}})").status ==
+          201);
+  const auto remove = [&](const std::string& session, const std::string& said) {
+    auto c = commit_over("u", session, 0, 4);
+    c.profile_existed = true;
+    c.operations = {
+        {memory::op_kind::remove, memory::category::goals, "run", "", "quote", c.span.front(), said, {}}};
+    CHECK(api.ask("POST", "/internal/commit", write_commit(c)).status == 200);
+    return !has(api.ask("GET", "/api/memory/users/u/memories"), "run");
+  };
+  CHECK_FALSE(remove("s1", "2020-01-01T00:00:00Z"));
+  CHECK(remove("s2", "2099-01-01T00:00:00Z"));
+}
