@@ -94,13 +94,28 @@ std::optional<size_t> find_in(std::string_view text, std::string_view piece) {
   return static_cast<size_t>(at - text.data());
 }
 
+/// Folding changes no letter's place in it.
+bool keeps_places(std::string_view text) {
+  bool blank = true;
+  for (const char c : text) {
+    if (c == ' ' ? blank : (c <= ' ' || c > '~' || c == '`')) return false;
+    blank = c == ' ';
+  }
+  return true;
+}
+
+size_t folded_size(std::string_view text) {
+  // The full stop keeps a blank at the end.
+  return keeps_places(text) ? text.size() : folded(std::string{text} + '.').size() - 1;
+}
+
 /// Where the quote begins in the folded text, which `folded_text` gives where it is needed.
 template <class FoldedText>
 std::optional<size_t> place_of_quote(std::string_view text, std::string_view quote, FoldedText folded_text) {
   // Most quotes are literal: what stands there as it is stands there folded as well.
   if (has_letters(quote)) {
     const auto literal = find_in(text, quote);
-    if (literal) return folded(std::string{text.substr(0, *literal)} + '.').size() - 1;
+    if (literal) return folded_size(text.substr(0, *literal));
   }
   const std::string wanted = folded(quote);
   const std::string_view piece = bare(wanted);
@@ -203,8 +218,9 @@ void read_operation(const object& o, const analysis_input& input, quoted_message
     found.replaces = as_stored(memory::clean_item(text_at(o, "replaces")), *in, input);
   found.quote = memory::clean_item(quote);
   found.evidence = message.position;
-  if (message.said_us != 0)
-    found.said = format_iso_time(wall_time{std::chrono::microseconds{message.said_us}});
+  const wall_time said{std::chrono::microseconds{message.said_us}};
+  if (message.said_us != 0 && parse_iso_time(message.position.timestamp) != said)
+    found.said = format_iso_time(said);
   found.place = {message.place, static_cast<uint32_t>(*place), 0};
   out.operations.push_back(std::move(found));
 }

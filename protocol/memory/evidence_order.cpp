@@ -33,9 +33,10 @@ stamp stamp_of(const commit& c, size_t nth, std::string_view now) {
   stamp s{microseconds_of(op.said), op.place, session_tag(c.session_id)};
   s.place.nth = static_cast<uint32_t>(nth);
   if (s.time_us != INT64_MIN) return s;
-  // A commit of an older worker: it has no more than the message.
   s.time_us = microseconds_of(op.evidence.timestamp);
   if (s.time_us == INT64_MIN) s.time_us = microseconds_of(now);
+  if (s.place.message != 0) return s;
+  // A commit of an older worker: it has no more than the message.
   if (const auto at = index_in(c.span, op.evidence)) s.place.message = static_cast<uint32_t>(*at + 1);
   return s;
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "protocol/base/iso_time.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/utf8.hpp"
 #include "tests/unit/llm/sample.hpp"
@@ -208,4 +209,16 @@ TEST_CASE("evidence: an operation carries when it was said, and where its quote 
   CHECK(place_of("since May") == place_of("SINCE may"));
   CHECK(place_of("paramedic") < place_of("since May"));
   CHECK(place_of("Graz \u2014 since") == place_of("graz - since"));
+}
+
+TEST_CASE("evidence: what was said when its message says so needs no instant of its own") {
+  auto input = sample_input();
+  for (auto& m : input.messages) {
+    m.position.timestamp = "2026-11-23T10:00:00Z";
+    m.said_us = mw::parse_iso_time(m.position.timestamp)->time_since_epoch().count();
+  }
+  const auto a = read_analysis(answer({{.quote = "paramedic"}}), input);
+  REQUIRE(a);
+  REQUIRE(a->operations.size() == 1);
+  CHECK(a->operations[0].said.empty());
 }
