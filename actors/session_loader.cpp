@@ -186,15 +186,17 @@ void session_loader_state::take_job(const job& j) {
   join->done = [weak](fetched f) { tell<loader_actor>(weak, std::move(f)); };
   const std::string user{j.spec.ids.user()};
   const std::string session{j.spec.ids.session()};
-  services_->outside.store->read(user, session, [join](result<memory::context> r) {
-    join->finish([&](fetched& f) {
-      if (r) {
-        f.stored = std::make_shared<memory::context>(std::move(*r));
-      } else {
-        joined_reads::note_failure(f, r.error());
-      }
+  const auto read_stored = [join, services = services_, user, session] {
+    services->outside.store->read(user, session, [join](result<memory::context> r) {
+      join->finish([&](fetched& f) {
+        if (r) {
+          f.stored = std::make_shared<memory::context>(std::move(*r));
+        } else {
+          joined_reads::note_failure(f, r.error());
+        }
+      });
     });
-  });
+  };
   const auto admit = [weak, services = services_, id = j.spec.id, attempt = j.spec.attempt](
                          uint64_t bytes, std::function<void()> go) {
     // Raw text, parsed messages, prompt and request body live at the same time.
@@ -205,10 +207,15 @@ void session_loader_state::take_job(const job& j) {
   };
   if (leasing()) {
     auto& l = leases_[j.spec.id] = {lease_key(user, session), self_->clock().now()};
-    redis_->lease(l.key,
-                  [join](bool ours) { join->finish([&](fetched& f) { f.leased_elsewhere = !ours; }); });
+    // Whoever had the lease before has stored what it paid for: only what is read from now on shows that.
+    redis_->lease(l.key, [join, read_stored](bool ours) {
+      join->finish([&](fetched& f) { f.leased_elsewhere = !ours; });
+      read_stored();
+    });
     if (!std::exchange(renewal_due_, true))
       self_->delayed_send(self_, settings_->receiver.lock_duration / 3, tick_message::value);
+  } else {
+    read_stored();
   }
   const auto key = settings_->session_loader.own_keys ? answer_key(user, session) : std::string{};
   redis_->fetch(session, key, admit, [join](result<session_texts> r) {

@@ -114,9 +114,13 @@ class redis_session : public session_port {
     done(++redis_.failures[sequence]);
   }
   void lease(const std::string& key, std::function<void(bool)> done) override {
-    const bool ours = !redis_.leased_elsewhere.contains(key);
-    if (ours) redis_.leases.insert(key);
-    done(ours);
+    const auto decide = [this, key, done = std::move(done)] {
+      const bool ours = !redis_.leased_elsewhere.contains(key);
+      if (ours) redis_.leases.insert(key);
+      done(ours);
+    };
+    if (redis_.holds_leases) return redis_.held.push_back(decide);
+    decide();
   }
   void renew_lease(const std::string&) override { ++redis_.renewals; }
   void release_lease(const std::string& key) override { redis_.leases.erase(key); }

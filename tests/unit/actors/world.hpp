@@ -53,6 +53,7 @@ struct fake_redis {
   std::map<std::string, std::string> conversations;  ///< by session; JSON
   std::map<std::string, std::string> answers;
   std::map<int64_t, uint32_t> failures;
+  bool holds_leases = false;               ///< what asks for a lease waits in `held`
   std::set<std::string> leased_elsewhere;  ///< keys another process holds
   std::set<std::string> leases;            ///< keys this worker holds
   int renewals = 0;
