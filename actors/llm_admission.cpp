@@ -158,13 +158,13 @@ void llm_analyzer_state::take_probed(const llm_probed& p) {
   if (p.well) note_probe(p.number, now - sent_at);
   if (!p.well && !p.sent) return probe_not_sent(now);
   // What was heard meanwhile knows better than a probe.
-  const bool heard = heard_at_ > sent_at;
-  const bool well = p.well || heard;
-  if (well != p.well && probed_before_) {
+  const bool contradicted = !p.well && heard_at_ > sent_at;
+  const bool well = p.well || contradicted;
+  if (contradicted && probed_before_) {
     stall_.heard(now);
     return pump();
   }
-  const std::string detail = well != p.well ? "answered a call" : p.detail;
+  const std::string detail = contradicted ? "answered a call" : p.detail;
   const bool at_start = !std::exchange(probed_before_, true);
   services_->status.set("llm", well ? observe::state::ok : observe::state::down, detail);
   if (!well || at_start)

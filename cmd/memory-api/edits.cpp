@@ -34,6 +34,7 @@ status check(const precondition& p, std::string_view etag) {
 
 void apply_lists(memory::profile& user, const list_updates& updates, wall_time now) {
   const memory::stamp at{now.time_since_epoch().count(), {}, {}};
+  const std::string time = format_iso_time(now);
   for (const auto& [in, items] : updates) {
     auto& list = user.lists.at(static_cast<size_t>(in));
     const auto before = std::exchange(list, {});
@@ -42,7 +43,7 @@ void apply_lists(memory::profile& user, const list_updates& updates, wall_time n
     // By hand, now: what was said before does not take it away again.
     for (const auto& item : list)
       if (memory::find_item(before, item) == before.size())
-        user.origins.push_back({in, item, {}, {}, format_iso_time(now), {}, {}});
+        user.origins.push_back({in, item, {}, {}, time, {}, {}});
     for (const auto& item : before)
       if (memory::find_item(list, item) == list.size())
         memory::leave_mark(user, memory::mark_of(in, memory::mark_hash(item), at, true));
@@ -51,7 +52,7 @@ void apply_lists(memory::profile& user, const list_updates& updates, wall_time n
     });
   }
   user.last_operations.clear();
-  user.timestamp = user.last_updated = format_iso_time(now);
+  user.timestamp = user.last_updated = time;
   ++user.revision;
 }
 

@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "protocol/base/fnv.hpp"
+
 namespace mw::analysis {
 namespace {
 
@@ -119,16 +121,16 @@ void mark_refused(memory::commit& c) {
 }
 
 uint64_t fingerprint(const loaded_conversation& c) {
-  uint64_t hash = 0xcbf29ce484222325;
+  uint64_t hash = fnv_start;
   const auto mix = [&hash](std::string_view text) {
-    hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x100000001b3;
+    hash = (hash ^ std::hash<std::string_view>{}(text)) * fnv_prime;
   };
   mix(c.user_id);
   mix(c.session_id);
   if (c.base) mix(c.base->id);
   mix(c.through.id);
-  hash = (hash ^ c.epoch) * 0x100000001b3;
-  hash = (hash ^ c.messages.size()) * 0x100000001b3;
+  hash = (hash ^ c.epoch) * fnv_prime;
+  hash = (hash ^ c.messages.size()) * fnv_prime;
   for (const auto& m : c.messages) {
     mix(m.position.id);
     mix(m.text);

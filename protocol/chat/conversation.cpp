@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "protocol/base/fnv.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/chat/json_document.hpp"
 
@@ -62,12 +63,10 @@ const char* read_message(const simdjson::dom::element& e, message& out) {
 }
 
 uint64_t fingerprint(const message& m) {
-  uint64_t hash = 0xcbf29ce484222325;
+  uint64_t hash = fnv_start;
   for (const std::string_view part :
-       {to_string(m.from), std::string_view{m.timestamp}, std::string_view{m.content}}) {
-    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;  // no part ends in the next one
-  }
+       {to_string(m.from), std::string_view{m.timestamp.text()}, std::string_view{m.content}})
+    hash = fnv1a("\xff", fnv1a(part, hash));  // no part ends in the next one
   return hash;
 }
 
@@ -174,7 +173,7 @@ std::string write_conversation(const conversation& c) {
         .field("messageId", m.id)
         .field("role", to_string(m.from))
         .field("content", m.content)
-        .field("timestamp", m.timestamp)
+        .field("timestamp", m.timestamp.text())
         .end_object();
   json.end_array().end_object();
   return out;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/base/iso_time.hpp"
+#include "protocol/chat/timestamp.hpp"
 #include "protocol/errors.hpp"
 
 namespace mw::chat {
@@ -21,7 +22,7 @@ struct message {
   std::string id;
   role from = role::user;
   std::string content;
-  std::string timestamp;  ///< as stored; may be empty
+  chat::timestamp timestamp;
 };
 
 struct conversation {

@@ -27,7 +27,7 @@ std::vector<wall_time> said_times(const conversation& c, const cut& cut, const s
   std::vector<wall_time> said(c.messages.size() - first);
   std::optional<wall_time> next;
   for (size_t i = c.messages.size(); i-- > first;) {
-    const auto own = parse_iso_time(c.messages[i].timestamp);
+    const auto& own = c.messages[i].timestamp.at();
     if (own) next = believed(*own, present(clocks, event && i <= *event));
     said[i - first] = own ? *next : std::min(clocks.unreadable, next.value_or(clocks.unreadable));
   }

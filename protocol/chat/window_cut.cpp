@@ -18,7 +18,7 @@ class place {
       if (m.id != mark.id) continue;
       // Ids should be unique. Where they are not: the one with the same timestamp, else the first, so that
       // nothing new is taken for old.
-      const bool exact = m.timestamp == mark.timestamp;
+      const bool exact = m.timestamp.text() == mark.timestamp;
       if (!found() || exact) index_ = i;
     }
   }
@@ -29,18 +29,18 @@ class place {
   /// Whether message `i` lies beyond: later in the list, or (mark not found) strictly later in time.
   bool before(const conversation& c, size_t i) const {
     if (found()) return i > index_;
-    const auto t = parse_iso_time(c.messages[i].timestamp);
+    const auto& t = c.messages[i].timestamp.at();
     return t && time_ && *t > *time_;
   }
 
   bool at_or_before(const conversation& c, size_t i) const {
     if (found()) return i >= index_;
-    const auto t = parse_iso_time(c.messages[i].timestamp);
+    const auto& t = c.messages[i].timestamp.at();
     return t && time_ && *t >= *time_;
   }
   bool at_or_after(const conversation& c, size_t i) const {
     if (found()) return i <= index_;
-    const auto t = parse_iso_time(c.messages[i].timestamp);
+    const auto& t = c.messages[i].timestamp.at();
     return t && time_ && *t <= *time_;
   }
 
@@ -65,7 +65,7 @@ class forgotten {
   }
   bool contains(const message& m) const {
     if (!any_) return false;
-    const auto t = parse_iso_time(m.timestamp);
+    const auto& t = m.timestamp.at();
     return !until_ || !t || *t <= *until_;
   }
 
@@ -82,8 +82,8 @@ struct span_place {
 bool moved_on(const conversation& c, const cut_request& request) {
   if (!request.completed_at) return false;
   return std::any_of(c.messages.begin(), c.messages.end(), [&](const message& m) {
-    const auto t = m.from == role::user ? parse_iso_time(m.timestamp) : std::nullopt;
-    return t && *t > *request.completed_at;
+    const auto& t = m.timestamp.at();
+    return m.from == role::user && t && *t > *request.completed_at;
   });
 }
 
@@ -105,14 +105,14 @@ std::vector<watermark> take_watermarks(conversation& c) {
   std::optional<wall_time> latest;
   size_t latest_index = 0;
   for (auto& m : c.messages) {
-    const auto t = parse_iso_time(m.timestamp);
+    const auto t = m.timestamp.at();
     const bool later = t && (!latest || *t > *latest);
     if (later) {
       latest = t;
       latest_index = out.size();
     }
     const bool borrows = !t && latest;
-    out.push_back({std::move(m.id), borrows ? out[latest_index].timestamp : std::move(m.timestamp)});
+    out.push_back({std::move(m.id), borrows ? out[latest_index].timestamp : std::move(m.timestamp).text()});
   }
   return out;
 }

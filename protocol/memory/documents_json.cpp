@@ -130,20 +130,12 @@ category read_category(const json_fields& f, std::string_view name) {
   return known.value_or(category::knowledge);
 }
 
-constexpr std::array<std::string_view, 14> profile_fields{"id",
-                                                          "userId",
-                                                          "timestamp",
-                                                          "last_updated",
-                                                          "worker",
-                                                          "output_preferences",
-                                                          "personal_preferences",
-                                                          "assistant_preferences",
-                                                          "knowledge",
-                                                          "interests",
-                                                          "dislikes",
-                                                          "family_and_friends",
-                                                          "work_profile",
-                                                          "goals"};
+const std::array<std::string_view, 5 + category_count> profile_fields = [] {
+  std::array<std::string_view, 5 + category_count> names{"id", "userId", "timestamp", "last_updated",
+                                                         "worker"};
+  for (size_t i = 0; i < category_count; ++i) names.at(5 + i) = to_string(static_cast<category>(i));
+  return names;
+}();
 
 void read_profile_worker(const json_fields& w, profile& p) {
   p.epoch = w.number("epoch");

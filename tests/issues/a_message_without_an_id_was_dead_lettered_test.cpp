@@ -48,7 +48,7 @@ TEST_CASE("after a message without an id only what lies behind it is read again"
   for (const bool timeless : {false, true}) {
     auto c = nameless(6);
     if (timeless)
-      for (auto& m : c.messages) m.timestamp.clear();
+      for (auto& m : c.messages) m.timestamp = {};
     auto shorter = c;
     shorter.messages.resize(4);
     const auto first = analysis::prepared(read_again(shorter), {}, job).conversation;
@@ -68,7 +68,7 @@ TEST_CASE("after a message without an id only what lies behind it is read again"
 TEST_CASE("messages without an id that say the same are told apart") {
   auto c = nameless(6);
   for (auto& m : c.messages) {
-    m.timestamp.clear();
+    m.timestamp = {};
     m.content = "yes";
   }
   std::set<std::string> ids;

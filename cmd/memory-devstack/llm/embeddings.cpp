@@ -8,6 +8,7 @@
 
 #include "cmd/memory-devstack/llm/text.hpp"
 #include "cmd/memory-devstack/llm/tokens.hpp"
+#include "protocol/base/fnv.hpp"
 #include "protocol/base/json_writer.hpp"
 
 namespace mw::standin {
@@ -89,8 +90,7 @@ std::string base64_of(const std::vector<float>& numbers) {
 }
 
 uint64_t hash_of(std::string_view text, uint64_t seed) {
-  uint64_t hash = 14695981039346656037ULL ^ (seed * 0x9E3779B97F4A7C15ULL);
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  const uint64_t hash = fnv1a(text, fnv_start ^ (seed * 0x9E3779B97F4A7C15ULL));
   return hash ^ (hash >> 29);
 }
 

@@ -1,5 +1,7 @@
 #include "cmd/memory-devstack/llm/tokens.hpp"
 
+#include "protocol/base/fnv.hpp"
+
 namespace mw::standin {
 namespace {
 
@@ -7,11 +9,6 @@ constexpr size_t bytes_per_token = 4;
 constexpr size_t first_step = 1024 * bytes_per_token;
 constexpr size_t step = 128 * bytes_per_token;
 constexpr size_t max_remembered = 1u << 18;
-
-uint64_t mix(uint64_t hash, std::string_view text) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
 
 }  // namespace
 
@@ -33,10 +30,10 @@ uint64_t prompt_cache::look_up(std::string_view key, std::string_view prompt) {
   if (seen_.size() > max_remembered) seen_.clear();
   uint64_t cached = 0;
   bool matching = true;
-  uint64_t hash = mix(14695981039346656037ULL, key);
+  uint64_t hash = fnv1a(key);
   size_t done = 0;
   for (size_t end = first_step; end <= prompt.size(); end += step) {
-    hash = mix(hash, prompt.substr(done, end - done));
+    hash = fnv1a(prompt.substr(done, end - done), hash);
     done = end;
     const bool is_new = seen_.insert(hash).second;
     matching = matching && !is_new;

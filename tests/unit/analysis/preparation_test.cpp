@@ -38,7 +38,7 @@ TEST_CASE(
     "messages carry when they were said and their place; without a timestamp the event's enqueued time") {
   const auto us = [](int minute) { return parse_iso_time(time_at(minute))->time_since_epoch().count(); };
   auto c = chat_of(5);
-  c.messages[4].timestamp.clear();
+  c.messages[4].timestamp = {};
   auto job = job_for(5);
   job.enqueued_ms = us(20) / 1000;
   const auto p = prepared(c, stored_up_to(2), job);
@@ -196,7 +196,7 @@ TEST_CASE("a record covers an event by the message or by its time, and nothing c
   CHECK_FALSE(record_covers_event(stored_up_to(3), job));
   CHECK_FALSE(record_covers_event({}, job));
   auto timeless = stored_up_to(5);
-  timeless.conversation->through->timestamp.clear();
+  timeless.conversation->through->timestamp = {};
   CHECK_FALSE(record_covers_event(timeless, job));
 }
 

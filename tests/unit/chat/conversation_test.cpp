@@ -61,7 +61,7 @@ TEST_CASE("conversation: the original's document is read") {
   CHECK(r->messages[1].id == "1_user");
   CHECK(r->messages[1].content == "Hi, I'm Jürgen 😀");
   CHECK(r->messages[2].from == role::assistant);
-  CHECK(r->messages[2].timestamp == "2026-11-23T07:00:01+00:00");
+  CHECK(r->messages[2].timestamp.text() == "2026-11-23T07:00:01+00:00");
 }
 
 TEST_CASE("conversation: content may be a string, null, absent or an array of parts") {
@@ -77,7 +77,7 @@ TEST_CASE("conversation: content may be a string, null, absent or an array of pa
   REQUIRE(r);
   CHECK(r->messages[0].content.empty());
   CHECK(r->messages[0].id.starts_with("unnamed-"));
-  CHECK(r->messages[0].timestamp.empty());
+  CHECK(r->messages[0].timestamp.text().empty());
 }
 
 TEST_CASE("conversation: every role of chat APIs has its meaning, unknown ones are refused") {
@@ -198,7 +198,7 @@ TEST_CASE("conversation: written as the chat application stores it, and read bac
     CHECK(r->messages[i].id == c.messages[i].id);
     CHECK(r->messages[i].from == c.messages[i].from);
     CHECK(r->messages[i].content == c.messages[i].content);
-    CHECK(r->messages[i].timestamp == c.messages[i].timestamp);
+    CHECK(r->messages[i].timestamp.text() == c.messages[i].timestamp.text());
   }
   c.title = "Trip";
   CHECK(names(write_conversation(c), R"("title":"Trip")"));

@@ -122,8 +122,8 @@ TEST_CASE("cut: watermark trimmed away: later timestamps are new, equal or missi
   auto c = turns(5, 8);
   CHECK(cut_new(c, event_after("8", "2_assistant", 2)).fresh == indexes{0, 1, 2, 3, 4, 5, 6, 7});
   CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5, 6, 7});
-  c.messages[6].timestamp.clear();
-  c.messages[7].timestamp = std::string{"tomorrow"};
+  c.messages[6].timestamp = {};
+  c.messages[7].timestamp = "tomorrow";
   CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5});
 }
 
@@ -198,7 +198,7 @@ TEST_CASE("cut: an empty conversation has nothing") {
 
 TEST_CASE("cut: forgotten messages never come back, with a margin for skew, and none without timestamp") {
   auto c = turns(1, 6);
-  c.messages[10].timestamp.clear();
+  c.messages[10].timestamp = {};
   auto request = event("6");
   const std::string before = at(2);
   request.forgotten_before = before;
@@ -285,10 +285,10 @@ TEST_CASE("watermark: taken from a message without timestamp it carries the late
   auto c = turns(1, 3);
   const auto watermark_at = [](conversation of, size_t index) { return take_watermarks(of).at(index); };
   CHECK(watermark_at(c, 3) == mark("2_assistant", 2));
-  c.messages[5].timestamp = std::string{"soon"};
-  c.messages[4].timestamp.clear();
+  c.messages[5].timestamp = "soon";
+  c.messages[4].timestamp = {};
   CHECK(watermark_at(c, 5) == mark("3_assistant", 2));
-  for (auto& m : c.messages) m.timestamp.clear();
+  for (auto& m : c.messages) m.timestamp = {};
   CHECK(watermark_at(c, 5) == watermark{"3_assistant", ""});
 }
 

@@ -13,6 +13,15 @@ const std::string lists_of_u = R"({"userId":"u","updates":{"goals":["run a marat
 bool has(const http::server_response& r, std::string_view text) {
   return r.body.find(text) != std::string::npos;
 }
+
+std::string commit_about_a_goal(memory::op_kind op, std::string_view item, std::string session,
+                                std::string said) {
+  auto c = commit_over("u", std::move(session), 0, 4);
+  c.profile_existed = true;
+  c.operations = {
+      {op, memory::category::goals, std::string{item}, "", "quote", c.span.front(), std::move(said), {}}};
+  return write_commit(c);
+}
 }  // namespace
 
 TEST_CASE("an unknown user has nine empty lists, and nothing to forget") {
@@ -202,11 +211,8 @@ TEST_CASE("what a whole new list left out comes back by newer evidence only") {
   REQUIRE(api.ask("POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":["swim"]}})").status ==
           200);
   const auto heard = [&](const std::string& session, const std::string& said) {
-    auto c = commit_over("u", session, 0, 4);
-    c.profile_existed = true;
-    c.operations = {
-        {memory::op_kind::add, memory::category::goals, "Run", "", "quote", c.span.front(), said, {}}};
-    const auto r = api.ask("POST", "/internal/commit", write_commit(c));
+    const auto r =
+        api.ask("POST", "/internal/commit", commit_about_a_goal(memory::op_kind::add, "Run", session, said));
     CHECK(r.status == 200);
     return has(r, "\"operationsOutdated\":1");
   };
@@ -221,11 +227,8 @@ TEST_CASE("what a person set by hand is not removed by what was said before") {
   REQUIRE(api.ask("POST", "/internal/user-memory", R"({"userId":"u","updates":{"goals":["run"]}})").status ==
           201);
   const auto remove = [&](const std::string& session, const std::string& said) {
-    auto c = commit_over("u", session, 0, 4);
-    c.profile_existed = true;
-    c.operations = {
-        {memory::op_kind::remove, memory::category::goals, "run", "", "quote", c.span.front(), said, {}}};
-    CHECK(api.ask("POST", "/internal/commit", write_commit(c)).status == 200);
+    const auto c = commit_about_a_goal(memory::op_kind::remove, "run", session, said);
+    CHECK(api.ask("POST", "/internal/commit", c).status == 200);
     return !has(api.ask("GET", "/api/memory/users/u/memories"), "run");
   };
   CHECK_FALSE(remove("s1", "2020-01-01T00:00:00Z"));
