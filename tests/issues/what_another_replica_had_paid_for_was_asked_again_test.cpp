@@ -1,6 +1,6 @@
 // Two replicas had events of one conversation. The second read the stored record, then the first stored its
-// analysis and gave up the lease, then the second got the lease: by what it had read nothing was analysed yet,
-// and the LLM was paid again.
+// analysis and gave up the lease, then the second got the lease: by what it had read nothing was analysed
+// yet, and the LLM was paid again.
 #include <doctest/doctest.h>
 
 #include "tests/unit/actors/world.hpp"
