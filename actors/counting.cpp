@@ -5,10 +5,6 @@
 namespace mw {
 namespace {
 
-double seconds(flow::duration d) {
-  return std::chrono::duration<double>(d).count();
-}
-
 void note_given_up(services& s, const analysis::book_entry& e) {
   s.metrics.spans_given_up.at(e.span.reason).Increment();
   observe::log(log_level::warning, "span-given-up")
@@ -23,7 +19,7 @@ void note_given_up(services& s, const analysis::book_entry& e) {
 }  // namespace
 
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took) {
-  m.stage_seconds.at(to_string(at)).Observe(seconds(took));
+  m.stage_seconds.at(to_string(at)).Observe(in_seconds(took));
 }
 
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,

@@ -9,6 +9,11 @@
 
 namespace mw {
 
+/// As Prometheus wants a duration.
+inline double in_seconds(flow::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);

@@ -1,4 +1,5 @@
 // What the dispatcher tells people: log lines, counters, the status board. No policy here.
+#include "actors/counting.hpp"
 #include "actors/dispatcher.hpp"
 #include "actors/tracing.hpp"
 
@@ -19,10 +20,6 @@ std::string_view name_of(dependency d) {
       break;
   }
   return "none";
-}
-
-double seconds(flow::duration d) {
-  return std::chrono::duration<double>(d).count();
 }
 
 void name_job(observe::log_line& line, const flow::dispatch_port::detail& d) {
@@ -84,7 +81,7 @@ void dispatcher_state::note_job(flow::note n, const detail& d) {
   if (n == flow::note::job_started) return trace_started(*services_, *d.job, now());
   const auto& r = *d.result;
   if (n == flow::note::job_ended) trace_ended(*services_, *d.job, r, now());
-  m.job_seconds.Observe(seconds(d.elapsed));
+  m.job_seconds.Observe(in_seconds(d.elapsed));
   m.jobs_ended.at(to_string(r.end)).Increment();
   if (r.end != flow::job_end::failed) {
     const auto now_ms =

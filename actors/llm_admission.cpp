@@ -10,7 +10,7 @@
 namespace mw {
 namespace {
 
-constexpr std::chrono::seconds probe_again_after{5};
+constexpr std::chrono::seconds probe_llm_again_after{5};
 
 }  // namespace
 
@@ -178,7 +178,7 @@ void llm_analyzer_state::take_probed(const llm_probed& p) {
 // For want of an open file: nothing is known. At the start nobody else would ask again.
 void llm_analyzer_state::probe_not_sent(flow::time_point now) {
   stall_.heard(now);
-  if (!probed_before_) self_->delayed_send(self_, probe_again_after, probe{dependency::llm});
+  if (!probed_before_) self_->delayed_send(self_, probe_llm_again_after, probe{dependency::llm});
   pump();
 }
 

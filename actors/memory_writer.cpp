@@ -14,7 +14,7 @@ namespace {
 /// How often, and how many at once, skipped spans are looked for whose conversation has left Redis.
 constexpr std::chrono::minutes expired_every{1};
 constexpr size_t expired_at_once = 200;
-constexpr std::chrono::seconds probe_again_after{5};
+constexpr std::chrono::seconds probe_memory_again_after{5};
 
 void log_outdated(const memory::commit& c, const memory::commit_reply& r) {
   if (r.operations_outdated == 0 && r.items_evicted == 0) return;
@@ -201,7 +201,7 @@ void memory_writer_state::probe_store(bool at_start) {
       // At the start nobody else would ask again.
       if (const auto me = handle_of<writer_actor>(caf::actor_cast<caf::strong_actor_ptr>(weak));
           me && at_start)
-        caf::delayed_anon_send(me, probe_again_after, probe{dependency::memory});
+        caf::delayed_anon_send(me, probe_memory_again_after, probe{dependency::memory});
       return;
     }
     const std::string detail = s ? "answered an authenticated probe" : to_string(s.error());

@@ -42,7 +42,7 @@ link_event event_of(link_event::what kind, int64_t sequence_number = 0) {
 
 const failure lost_lock = fail(dependency::bus, errc::lock_lost, "the lock was lost");
 /// What the supervisor is told: a refusal is tried again slowly, a busy bus after some seconds.
-errc end_of(errc closed) {
+errc reported_as(errc closed) {
   const auto c = classify(closed);
   const bool named = c == error_class::throttled || (c == error_class::fatal && closed != errc::internal);
   return named ? closed : errc::connection_lost;
@@ -197,7 +197,7 @@ void receiver_state::take_link(const link_event& e) {
       return take_drained();
     case link_event::what::closed:
       services_->status.set("bus", observe::state::down, to_string(e.error));
-      return self_->quit(down_reason(end_of(e.error.code), 0, to_string(e.error)));
+      return self_->quit(down_reason(reported_as(e.error.code), 0, to_string(e.error)));
   }
 }
 

@@ -2,6 +2,7 @@
 # mw_tests(NAME deps...)   one doctest program test_NAME from tests/unit/NAME/*.cpp
 # mw_test_program(NAME SOURCES deps...)  the same from these sources
 # mw_warnings(TARGET)      our warnings, as errors
+# mw_code(TARGET)          the same for what is no test; compiles its files in batches
 # mw_headers(TARGET OWNER) parses the headers that most files need once: OWNER's, or its own where OWNER is TARGET
 # mw_allocator(TARGET)     mimalloc instead of glibc's malloc (bench/README.md says what it is worth); not under sanitizers
 # GCC 12 sees restrict and stringop-overflow troubles in plain std::string code that are none (GCC PR 105329, 105651).
@@ -24,6 +25,21 @@ endif()
 function(mw_warnings target)
   target_compile_options(${target} PRIVATE ${MW_WARNINGS} -Werror)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# Several files are compiled as one: most of the time goes into what they include, and is spent once for all. So few that
+# an edit of one stays cheap and that two processors end together; names of one file must be new to its whole library.
+set(MW_BATCH 6)
+
+function(mw_code target)
+  mw_warnings(${target})
+  get_target_property(sources ${target} SOURCES)
+  list(LENGTH sources count)
+  if(MW_UNITY AND count GREATER 1)
+    math(EXPR batches "(${count} + ${MW_BATCH} - 1) / ${MW_BATCH}")
+    math(EXPR size "(${count} + ${batches} - 1) / ${batches}")
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${size})
+  endif()
 endfunction()
 
 function(mw_allocator target)
@@ -50,7 +66,7 @@ function(mw_module folder)
   if(sources)
     add_library(mw_${name} STATIC ${sources})
     target_link_libraries(mw_${name} PUBLIC ${ARGN})
-    mw_warnings(mw_${name})
+    mw_code(mw_${name})
     mw_headers(mw_${name} mw_base)
   else()
     add_library(mw_${name} INTERFACE)

@@ -131,7 +131,7 @@ class live_link {
 };
 
 /// One line per step; remembers whether all passed.
-class report {
+class live_report {
  public:
   bool step(std::string_view what, const status& s, const std::string& words = "") {
     all_ = all_ && static_cast<bool>(s);
@@ -150,7 +150,7 @@ class report {
 
 class live_check {
  public:
-  live_check(live_world& world, report& r) : world_(world), options_(world.bus_options()), report_(r) {}
+  live_check(live_world& world, live_report& r) : world_(world), options_(world.bus_options()), report_(r) {}
 
   int run(bool yes_really) {
     auto first = std::make_unique<live_link>(world_.loop(), options_);
@@ -266,7 +266,7 @@ class live_check {
 
   live_world& world_;
   amqp::link_options options_;
-  report& report_;
+  live_report& report_;
   amqp::incoming message_;
 };
 
@@ -278,7 +278,7 @@ int check_live(const config::loaded& c, bool yes_really) {
     print_problems({world.error()});
     return config::exit_misconfigured;
   }
-  report r;
+  live_report r;
   return live_check{**world, r}.run(yes_really);
 }
 

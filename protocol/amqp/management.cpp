@@ -8,7 +8,7 @@
 namespace mw::amqp {
 namespace {
 
-constexpr size_t max_text = 4096;
+constexpr size_t max_reason_bytes = 4096;
 
 std::string properties(std::string_view operation, std::string_view link) {
   std::string map;
@@ -96,8 +96,8 @@ std::optional<request_parts> disposition_request(const lock_token& token, const 
                                              : "suspended");
   e.string("lock-tokens").array_of_uuid({&token, 1});
   if (o.kind == outcome_kind::dead_letter) {
-    e.string("deadletter-reason").string(utf8_prefix(o.reason, max_text));
-    e.string("deadletter-description").string(utf8_prefix(o.description, max_text));
+    e.string("deadletter-reason").string(utf8_prefix(o.reason, max_reason_bytes));
+    e.string("deadletter-description").string(utf8_prefix(o.description, max_reason_bytes));
   }
   e.end();
   return r;

@@ -11,7 +11,7 @@
 namespace mw::chat {
 namespace {
 
-failure bad(std::string detail) {
+failure malformed(std::string detail) {
   return fail(dependency::redis, errc::conversation_malformed, std::move(detail));
 }
 
@@ -124,9 +124,9 @@ std::string redis_key(std::string_view session_id) {
 
 result<conversation> parse_conversation(std::string_view json) {
   const json_document doc{json};
-  if (doc.error()) return bad(std::string{"not readable as JSON: "} + doc.error());
+  if (doc.error()) return malformed(std::string{"not readable as JSON: "} + doc.error());
   simdjson::dom::object object;
-  if (doc.root().get(object) != simdjson::SUCCESS) return bad("JSON, but not an object");
+  if (doc.root().get(object) != simdjson::SUCCESS) return malformed("JSON, but not an object");
 
   conversation out;
   bool has_messages = false;
@@ -143,13 +143,13 @@ result<conversation> parse_conversation(std::string_view json) {
       out.last_activity = parse_iso_time(text_or_empty(field.value));
     } else if (field.key == "messages") {
       simdjson::dom::array array;
-      if (field.value.get(array) != simdjson::SUCCESS) return bad("messages is not an array");
-      if (auto wrong = read_messages(array, out.messages); !wrong.empty()) return bad(std::move(wrong));
+      if (field.value.get(array) != simdjson::SUCCESS) return malformed("messages is not an array");
+      if (auto wrong = read_messages(array, out.messages); !wrong.empty()) return malformed(std::move(wrong));
       has_messages = true;
     }
   }
-  if (out.user_id.empty()) return bad("userId is missing, empty or not a string");
-  if (!has_messages) return bad("messages is missing");
+  if (out.user_id.empty()) return malformed("userId is missing, empty or not a string");
+  if (!has_messages) return malformed("messages is missing");
   return out;
 }
 

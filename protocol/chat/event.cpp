@@ -9,7 +9,7 @@ namespace {
 constexpr size_t max_id_bytes = 512;
 constexpr std::string_view event_type = "message_completed";
 
-failure bad(std::string detail) {
+failure invalid(std::string detail) {
   return fail(errc::invalid_event, std::move(detail));
 }
 
@@ -34,9 +34,9 @@ std::string read_id(id_field& field, const simdjson::dom::element& e, completed_
 
 result<completed_event> parse_event(std::string_view body) {
   const json_document doc{body};
-  if (doc.error()) return bad(std::string{"body is not JSON: "} + doc.error());
+  if (doc.error()) return invalid(std::string{"body is not JSON: "} + doc.error());
   simdjson::dom::object object;
-  if (doc.root().get(object) != simdjson::SUCCESS) return bad("body is JSON, but not an object");
+  if (doc.root().get(object) != simdjson::SUCCESS) return invalid("body is JSON, but not an object");
 
   completed_event out;
   id_field ids[] = {{"sessionId", &completed_event::session_id},
@@ -46,14 +46,14 @@ result<completed_event> parse_event(std::string_view body) {
   for (const auto field : object) {
     for (auto& id : ids) {
       if (field.key != id.name) continue;
-      if (auto wrong = read_id(id, field.value, out); !wrong.empty()) return bad(std::move(wrong));
+      if (auto wrong = read_id(id, field.value, out); !wrong.empty()) return invalid(std::move(wrong));
     }
     if (field.key == "completedAt") out.completed_at = parse_iso_time(text_or_empty(field.value));
     if (field.key == "eventType" && text_or_empty(field.value) != event_type)
-      return bad("eventType is not \"message_completed\"");
+      return invalid("eventType is not \"message_completed\"");
   }
   for (const auto& id : ids)
-    if (!id.seen) return bad(std::string{id.name} + " is missing");
+    if (!id.seen) return invalid(std::string{id.name} + " is missing");
   return out;
 }
 

@@ -37,5 +37,11 @@ inline std::string_view text_or_empty(const simdjson::dom::element& e) {
   if (e.get(text) != simdjson::SUCCESS) return {};
   return text;
 }
+/// The same of a field; empty where there is none.
+inline std::string_view text_at(const simdjson::dom::object& o, std::string_view name) {
+  simdjson::dom::element e;
+  if (o.at_key(name).get(e) != simdjson::SUCCESS) return {};
+  return text_or_empty(e);
+}
 
 }  // namespace mw::chat

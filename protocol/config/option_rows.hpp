@@ -14,6 +14,11 @@
 
 namespace mw::config {
 
+/// Of durations, in milliseconds: the bounds of a row.
+inline constexpr double seconds = 1'000;
+inline constexpr double minutes = 60 * seconds;
+inline constexpr double hours = 60 * minutes;
+
 /// What a row says beyond its field.
 struct facts {
   std::optional<option_type> type = {};  ///< where the field's C++ type doesn't tell

@@ -8,9 +8,6 @@ namespace mw::config {
 
 namespace {
 
-constexpr double seconds = 1'000;
-constexpr double minutes = 60'000;
-constexpr double hours = 3'600'000;
 constexpr double kib = 1 << 10;
 constexpr double mib = 1 << 20;
 constexpr double gib = 1 << 30;

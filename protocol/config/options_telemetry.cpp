@@ -5,10 +5,6 @@ namespace mw::config {
 
 namespace {
 
-constexpr double seconds = 1'000;
-constexpr double minutes = 60'000;
-constexpr double hours = 3'600'000;
-
 void add_telemetry_exporters(std::vector<option>& t) {
   using s = telemetry_settings;
   auto add = rows_of(t, "telemetry", &settings::telemetry);

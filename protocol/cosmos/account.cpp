@@ -46,16 +46,6 @@ bool has_id(operation op) {
   return op == operation::read || op == operation::replace || op == operation::remove;
 }
 
-struct call {
-  ask what;
-  account::deadline until;
-  account::done_fn done;
-  unsigned tries = 0;
-  bool token_renewed = false;
-  std::string token;  ///< of the last try, where Entra is used
-};
-using call_ptr = std::shared_ptr<call>;
-
 }  // namespace
 
 std::string scope_of(std::string_view endpoint) {
@@ -66,6 +56,16 @@ std::string scope_of(std::string_view endpoint) {
 
 class account::impl : public std::enable_shared_from_this<account::impl> {
  public:
+  struct call {
+    ask what;
+    deadline until;
+    done_fn done;
+    unsigned tries = 0;
+    bool token_renewed = false;
+    std::string token;  ///< of the last try, where Entra is used
+  };
+  using call_ptr = std::shared_ptr<call>;
+
   impl(io::loop& loop, http::client& client, account_options options)
       : loop_(loop), client_(client), options_(std::move(options)), random_(options_.seed) {}
 
@@ -308,7 +308,7 @@ void account::close() {
 }
 
 void account::send(ask what, deadline until, done_fn done) {
-  impl_->start(std::make_shared<call>(call{std::move(what), until, std::move(done)}));
+  impl_->start(std::make_shared<impl::call>(impl::call{std::move(what), until, std::move(done)}));
 }
 
 }  // namespace mw::cosmos

@@ -7,7 +7,7 @@ namespace mw::flow {
 namespace {
 
 /// Credit is the broker's leave to lock: never more at once than a session's window of deliveries.
-constexpr uint32_t most = 2'000;
+constexpr uint32_t most_at_once = 2'000;
 /// How far a flood is looked into for other users' events, for each job that ended.
 constexpr size_t parked_per_job = 16;
 constexpr size_t enough = 1'000'000;
@@ -27,9 +27,11 @@ uint32_t intake_credit::take(const limits& l, const load& now) {
   const size_t granted = size_t{outstanding_} + closing_;
   const size_t ready_room = std::min(l.ready_room, trust_);
   const size_t parked = std::min({now.beyond_share, l.parked_room, parked_});
-  const size_t free = std::min({left(l.window_room, now.deliveries + granted),
-                                left(ready_room, now.ready - parked + granted), left(most, outstanding_)});
-  if (free < std::min(portion(l.window_room), portion(ready_room)) || outstanding_ > most / 2) return 0;
+  const size_t free =
+      std::min({left(l.window_room, now.deliveries + granted), left(ready_room, now.ready - parked + granted),
+                left(most_at_once, outstanding_)});
+  if (free < std::min(portion(l.window_room), portion(ready_room)) || outstanding_ > most_at_once / 2)
+    return 0;
   outstanding_ += static_cast<uint32_t>(free);
   return static_cast<uint32_t>(free);
 }

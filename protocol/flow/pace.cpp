@@ -5,7 +5,7 @@
 namespace mw::flow {
 namespace {
 
-constexpr duration window = std::chrono::minutes{1};
+constexpr duration quota_period = std::chrono::minutes{1};
 
 double seconds(duration d) {
   return std::chrono::duration<double>(d).count();
@@ -15,14 +15,14 @@ double seconds(duration d) {
 
 double quota_bucket::left_at(time_point now) const {
   if (limit_ <= 0) return left_;
-  return std::min(limit_, left_ + limit_ * seconds(now - at_) / seconds(window));
+  return std::min(limit_, left_ + limit_ * seconds(now - at_) / seconds(quota_period));
 }
 
 void quota_bucket::told(uint64_t remaining, uint64_t limit, duration reset, time_point now) {
   left_ = static_cast<double>(remaining);
   limit_ = static_cast<double>(std::max(limit, limit == 0 ? 0 : remaining));
   at_ = now;
-  renewed_ = now + (reset > duration::zero() ? std::min(reset, window) : window);
+  renewed_ = now + (reset > duration::zero() ? std::min(reset, quota_period) : quota_period);
 }
 
 void quota_bucket::spend(double amount, time_point now) {
@@ -36,7 +36,7 @@ time_point quota_bucket::ready(double amount, time_point now) const {
   const double missing = amount - left_at(now);
   if (missing <= 0) return now;
   if (limit_ <= 0 || amount > limit_) return renewed_;
-  const auto wait = std::chrono::duration<double>(missing / limit_ * seconds(window));
+  const auto wait = std::chrono::duration<double>(missing / limit_ * seconds(quota_period));
   return std::min(renewed_, now + std::chrono::ceil<std::chrono::milliseconds>(wait));
 }
 

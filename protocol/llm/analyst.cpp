@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 /// There are not that many things a deployment can refuse.
-constexpr uint32_t max_attempts = 8;
+constexpr uint32_t max_analysis_attempts = 8;
 /// Answers that were paid for and came without a word.
 constexpr uint32_t max_starved = 2;
 
@@ -112,7 +112,7 @@ void analyst::impl::ask(const std::shared_ptr<call>& c) {
 bool analyst::impl::learnt(call& c, const reply& got) {
   const std::lock_guard lock{mutex_};
   room_.seen(got.used.reasoning_tokens);
-  if (got.content || c.attempts >= max_attempts) return false;
+  if (got.content || c.attempts >= max_analysis_attempts) return false;
   const failure& why = got.content.error();
   if (why.code == errc::unsupported_parameter)
     return c.asked_in == dialect_ ? learn(dialect_, why.detail) : true;

@@ -14,11 +14,11 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr uint32_t max_attempts = 3;
+constexpr uint32_t max_embedding_attempts = 3;
 constexpr milliseconds first_pause{250};
 /// So many failures of the connection in a row, and nothing is asked for so long.
 constexpr uint32_t patience = 3;
-constexpr milliseconds rest{10'000};
+constexpr milliseconds rest_after_failures{10'000};
 
 bool passes_by_itself(errc code) {
   return code == errc::throttled || code == errc::overloaded;
@@ -133,7 +133,7 @@ void embedder::impl::take(const std::shared_ptr<call>& c, result<http::response>
 }
 
 bool embedder::impl::ask_later(const std::shared_ptr<call>& c, const failure& why) {
-  if (closed_ || !passes_by_itself(why.code) || c->attempts >= max_attempts) return false;
+  if (closed_ || !passes_by_itself(why.code) || c->attempts >= max_embedding_attempts) return false;
   const auto pause = why.retry_after > milliseconds{0} ? why.retry_after : first_pause * c->attempts;
   if (pause >= time_left(*c)) return false;
   const auto timer = loop_.after(pause, [self = shared_from_this(), c] {
@@ -149,7 +149,7 @@ void embedder::impl::note(const embedding& e) {
   if (e.vector || !not_there(e.vector.error().code)) {
     failures_ = 0;
   } else if (++failures_ >= patience) {
-    rest_until_ = steady_clock::now() + rest;
+    rest_until_ = steady_clock::now() + rest_after_failures;
   }
 }
 

@@ -17,7 +17,7 @@ void line(std::string& out, std::string_view name, const std::vector<std::string
   out += '\n';
 }
 
-failure bad(errc code, std::string text) {
+failure unusable(errc code, std::string text) {
   return fail(dependency::llm, code, std::move(text));
 }
 
@@ -27,13 +27,13 @@ result<std::vector<float>> read_numbers(const array& numbers, uint32_t dimension
   for (const auto n : numbers) {
     double value = 0;
     if (n.get(value) != simdjson::SUCCESS || !std::isfinite(static_cast<float>(value)))
-      return bad(errc::invalid_answer, "the embedding holds something that is not a finite number");
+      return unusable(errc::invalid_answer, "the embedding holds something that is not a finite number");
     out.push_back(static_cast<float>(value));
   }
   if (out.size() != dimensions)
-    return bad(errc::invalid_answer, "the embedding has " + std::to_string(out.size()) +
-                                         " numbers, not the " + std::to_string(dimensions) +
-                                         " of llm_analyzer.embeddings-dimensions");
+    return unusable(errc::invalid_answer, "the embedding has " + std::to_string(out.size()) +
+                                              " numbers, not the " + std::to_string(dimensions) +
+                                              " of llm_analyzer.embeddings-dimensions");
   return out;
 }
 
@@ -56,16 +56,17 @@ embedding read_embedding(const http::response& r, const std::string& host, uint3
   array data;
   array numbers;
   if (document.error() != nullptr || document.root().get(root) != simdjson::SUCCESS) {
-    out.vector = bad(errc::malformed, "the answer of " + host + " is not a JSON object");
+    out.vector = unusable(errc::malformed, "the answer of " + host + " is not a JSON object");
     return out;
   }
   if (root["usage"].get(usage) == simdjson::SUCCESS)
     if (usage["prompt_tokens"].get(out.tokens) != simdjson::SUCCESS) out.tokens = 0;
   if (root["data"].get(data) != simdjson::SUCCESS || data.size() != 1 ||
       data.at(0).get(first) != simdjson::SUCCESS || first["embedding"].get(numbers) != simdjson::SUCCESS) {
-    out.vector = bad(errc::malformed, "the answer of " + host +
-                                          " holds no embedding; is the endpoint an embeddings one, and the "
-                                          "deployment of an embeddings model?");
+    out.vector =
+        unusable(errc::malformed, "the answer of " + host +
+                                      " holds no embedding; is the endpoint an embeddings one, and the "
+                                      "deployment of an embeddings model?");
     return out;
   }
   out.vector = read_numbers(numbers, dimensions);

@@ -63,7 +63,7 @@ std::string_view leaf_of(operation_kind k) {
 
 constexpr std::string_view deployments = "/openai/deployments/";
 
-failure bad(std::string why) {
+failure bad_endpoint(std::string why) {
   return fail(dependency::llm, errc::misconfigured, "LLM endpoint: " + std::move(why) + std::string{shapes});
 }
 
@@ -80,7 +80,8 @@ std::string deployment_of(const std::string& path) {
 result<endpoint> make_endpoint(const endpoint_options& options) {
   auto parts = split(options.url);
   if (!parts)
-    return bad("not a usable URL (it needs http:// or https://, a host, and no user or password in it)");
+    return bad_endpoint(
+        "not a usable URL (it needs http:// or https://, a host, and no user or password in it)");
   const std::string_view leaf = leaf_of(options.operation);
   for (const auto k : {operation_kind::chat, operation_kind::embeddings})
     if (const auto tail = leaf_of(k); parts->path.ends_with(tail))
@@ -89,7 +90,7 @@ result<endpoint> make_endpoint(const endpoint_options& options) {
   std::string version = options.api_version;
   if (version.empty()) version = query_value(parts->query, "api-version");
   if (azure && (parts->path.empty() || parts->path == "/openai")) {
-    if (options.model.empty()) return bad("the URL names no deployment and no model is configured");
+    if (options.model.empty()) return bad_endpoint("the URL names no deployment and no model is configured");
     parts->path =
         version.empty() ? "/openai/v1" : std::string{deployments} + http::percent_encode(options.model);
   }
@@ -97,14 +98,15 @@ result<endpoint> make_endpoint(const endpoint_options& options) {
   e.host = parts->host;
   const std::string deployment = deployment_of(parts->path);
   if (parts->path.find(deployments) != std::string::npos) {
-    if (deployment.empty()) return bad("the deployment's name is missing in the URL");
+    if (deployment.empty()) return bad_endpoint("the deployment's name is missing in the URL");
     e.shown_model = http::percent_decode(deployment).value_or(deployment);
     if (version.empty()) version = default_api_version;
   } else {
     const bool inference = azure && parts->path == "/models";
     if (azure && !inference && !parts->path.ends_with("/openai/v1"))
-      return bad("the URL's path is not one of Azure OpenAI's");
-    if (azure && options.model.empty()) return bad("this form needs a model (the deployment's name)");
+      return bad_endpoint("the URL's path is not one of Azure OpenAI's");
+    if (azure && options.model.empty())
+      return bad_endpoint("this form needs a model (the deployment's name)");
     if (inference && version.empty()) version = inference_api_version;
     // v1 knows no dated versions; the variable that names one is set beside it in the Python worker's
     // environment.

@@ -17,6 +17,7 @@
 namespace mw::llm {
 namespace {
 
+using chat::text_at;
 using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
@@ -145,12 +146,6 @@ class quoted_messages {
 
 failure invalid(std::string why) {
   return fail(dependency::llm, errc::invalid_answer, std::move(why));
-}
-
-std::string_view text_at(const object& o, std::string_view name) {
-  element e;
-  if (o.at_key(name).get(e) != simdjson::SUCCESS) return {};
-  return chat::text_or_empty(e);
 }
 
 status read_list(const object& root, const char* name, size_t max_count, std::vector<std::string>& out) {

@@ -9,15 +9,10 @@
 namespace mw::llm {
 namespace {
 
+using chat::text_at;
 using chat::text_or_empty;
 using simdjson::dom::element;
 using simdjson::dom::object;
-
-std::string_view text_at(const object& o, std::string_view name) {
-  element e;
-  if (o.at_key(name).get(e) != simdjson::SUCCESS) return {};
-  return text_or_empty(e);
-}
 
 uint64_t number_at(const object& o, std::string_view name) {
   uint64_t n = 0;

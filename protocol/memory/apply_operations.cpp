@@ -33,7 +33,7 @@ bool in_retried(const watermark& evidence, const commit& c, const record* stored
 }
 
 /// The instant that a mark of "forget this item" is compared with.
-const std::string& time_of(const operation& op) {
+const std::string& time_against_marks(const operation& op) {
   const bool own = op.said.empty() || parse_iso_time(op.evidence.timestamp).has_value();
   return own ? op.evidence.timestamp : op.said;
 }
@@ -45,8 +45,9 @@ verdict admissible(const operation& op, const profile& p, const commit& c, const
   if (deliberate_fault("ignore-watermark") || deliberate_fault("forget-without-epoch")) return verdict::run;
   const std::string limit = forgotten_before(p, c.session_id);
   if (!limit.empty() && !later(op.evidence.timestamp, limit)) return verdict::forgotten;
-  if (!may_return(p, op.item, time_of(op))) return verdict::forgotten;
-  if (op.op == op_kind::replace && !may_return(p, op.replaces, time_of(op))) return verdict::forgotten;
+  if (!may_return(p, op.item, time_against_marks(op))) return verdict::forgotten;
+  if (op.op == op_kind::replace && !may_return(p, op.replaces, time_against_marks(op)))
+    return verdict::forgotten;
   if (in_retried(op.evidence, c, stored)) return verdict::run;
   if (!index_in(c.span, op.evidence)) return verdict::refuse;
   if (stored != nullptr && stored->through && !after(c, op.evidence, *stored->through))

@@ -11,14 +11,14 @@ namespace {
 using namespace std::chrono_literals;
 using system_clock = std::chrono::system_clock;
 
-constexpr auto shortest_wait = 100ms;
-constexpr auto longest_wait = 30'000ms;
+constexpr auto shortest_renewal_wait = 100ms;
+constexpr auto longest_renewal_wait = 30'000ms;
 
 /// When to ask for a newer token: at half of a new token's life, then often; the source refreshes by itself.
 std::chrono::milliseconds next_renewal(const azure::access_token& t, bool is_new) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(t.expires - system_clock::now());
-  if (is_new) return std::max<std::chrono::milliseconds>(left / 2, shortest_wait);
-  return std::clamp<std::chrono::milliseconds>(left / 4, shortest_wait, longest_wait);
+  if (is_new) return std::max<std::chrono::milliseconds>(left / 2, shortest_renewal_wait);
+  return std::clamp<std::chrono::milliseconds>(left / 4, shortest_renewal_wait, longest_renewal_wait);
 }
 
 }  // namespace

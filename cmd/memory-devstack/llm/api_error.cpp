@@ -39,6 +39,10 @@ http::server_response to_response(const api_error& e) {
   return r;
 }
 
+api_error invalid_request(std::string message, std::string param, std::string code) {
+  return {400, std::move(message), std::move(param), std::move(code), "invalid_request_error", ""};
+}
+
 http::server_response bad_key(flavour f) {
   if (f == flavour::azure)
     return azure_gateway_error(

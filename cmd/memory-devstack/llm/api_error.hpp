@@ -21,6 +21,8 @@ struct api_error {
 };
 
 http::server_response to_response(const api_error& e);
+/// 400: what is wrong with this parameter.
+api_error invalid_request(std::string message, std::string param, std::string code = {});
 /// 401 as the service of that flavour says it.
 http::server_response bad_key(flavour f);
 /// 404: unknown path, deployment or api-version.

@@ -28,10 +28,6 @@ struct embeddings_request {
   bool base64 = false;
 };
 
-api_error invalid(std::string message, std::string param) {
-  return {400, std::move(message), std::move(param), "", "invalid_request_error", ""};
-}
-
 std::optional<api_error> read_inputs(const object& root, std::vector<std::string>& inputs) {
   std::string_view text;
   simdjson::dom::array list;
@@ -40,26 +36,26 @@ std::optional<api_error> read_inputs(const object& root, std::vector<std::string
   } else if (root["input"].get(list) == simdjson::SUCCESS) {
     for (const auto item : list) {
       if (item.get(text) != simdjson::SUCCESS)
-        return invalid("'input' must be a string or an array of strings.", "input");
+        return invalid_request("'input' must be a string or an array of strings.", "input");
       inputs.emplace_back(text);
     }
   } else {
-    return invalid("Missing required parameter: 'input'.", "input");
+    return invalid_request("Missing required parameter: 'input'.", "input");
   }
   if (inputs.empty() || inputs.size() > max_inputs)
-    return invalid("'input' must have 1 to 2048 items.", "input");
+    return invalid_request("'input' must have 1 to 2048 items.", "input");
   for (const auto& one : inputs)
-    if (one.empty()) return invalid("'input' must not contain an empty string.", "input");
+    if (one.empty()) return invalid_request("'input' must not contain an empty string.", "input");
   return {};
 }
 
-std::variant<embeddings_request, api_error> parse(std::string_view body) {
+std::variant<embeddings_request, api_error> parse_request(std::string_view body) {
   simdjson::dom::parser parser;
   element root_element;
   object root;
   if (parser.parse(body.data(), body.size()).get(root_element) != simdjson::SUCCESS ||
       root_element.get(root) != simdjson::SUCCESS)
-    return invalid("We could not parse the JSON body of your request.", "");
+    return invalid_request("We could not parse the JSON body of your request.", "");
   embeddings_request r;
   std::string_view text;
   if (root["model"].get(text) == simdjson::SUCCESS) r.model = text;
@@ -67,12 +63,12 @@ std::variant<embeddings_request, api_error> parse(std::string_view body) {
   if (!root["dimensions"].error()) {
     int64_t n = 0;
     if (root["dimensions"].get(n) != simdjson::SUCCESS || n < 1 || n > default_dimensions)
-      return invalid("'dimensions' must be between 1 and 3072.", "dimensions");
+      return invalid_request("'dimensions' must be between 1 and 3072.", "dimensions");
     r.dimensions = static_cast<size_t>(n);
   }
   if (root["encoding_format"].get(text) == simdjson::SUCCESS) {
     if (text != "float" && text != "base64")
-      return invalid("'encoding_format' must be float or base64.", "encoding_format");
+      return invalid_request("'encoding_format' must be float or base64.", "encoding_format");
     r.base64 = text == "base64";
   }
   return r;
@@ -115,11 +111,11 @@ std::vector<float> embed(std::string_view text, size_t dimensions) {
 
 std::variant<embeddings_answer, api_error> answer_embeddings(std::string_view request_body,
                                                              std::string_view path_model) {
-  const auto parsed = parse(request_body);
+  const auto parsed = parse_request(request_body);
   if (const auto* e = std::get_if<api_error>(&parsed)) return *e;
   const auto& request = std::get<embeddings_request>(parsed);
   if (path_model.empty() && request.model.empty())
-    return invalid("you must provide a model parameter", "model");
+    return invalid_request("you must provide a model parameter", "model");
   embeddings_answer answer;
   json_writer w{answer.body};
   w.begin_object().field("object", "list").key("data").begin_array();

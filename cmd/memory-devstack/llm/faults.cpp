@@ -13,21 +13,21 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-constexpr std::array<std::string_view, 15> names{"throttle",
-                                                 "error",
-                                                 "hang",
-                                                 "cut",
-                                                 "malformed_body",
-                                                 "malformed_json",
-                                                 "schema_violation",
-                                                 "wrong_quote",
-                                                 "refusal",
-                                                 "prompt_filter",
-                                                 "output_filter",
-                                                 "length",
-                                                 "unsupported_parameter",
-                                                 "context_length",
-                                                 "unauthorized"};
+constexpr std::array<std::string_view, 15> kind_names{"throttle",
+                                                      "error",
+                                                      "hang",
+                                                      "cut",
+                                                      "malformed_body",
+                                                      "malformed_json",
+                                                      "schema_violation",
+                                                      "wrong_quote",
+                                                      "refusal",
+                                                      "prompt_filter",
+                                                      "output_filter",
+                                                      "length",
+                                                      "unsupported_parameter",
+                                                      "context_length",
+                                                      "unauthorized"};
 
 failure refuse(std::string detail) {
   return fail(errc::rejected, std::move(detail));
@@ -44,9 +44,9 @@ bool read_number(element e, double& out) {
 status read_kind(element e, fault_rule& rule) {
   std::string_view kind;
   if (e.get(kind) != simdjson::SUCCESS) return refuse("kind must be a string");
-  const auto* const at = std::find(names.begin(), names.end(), kind);
-  if (at == names.end()) return refuse("unknown kind '" + std::string{kind} + "'");
-  rule.kind = static_cast<fault_kind>(at - names.begin());
+  const auto* const at = std::find(kind_names.begin(), kind_names.end(), kind);
+  if (at == kind_names.end()) return refuse("unknown kind '" + std::string{kind} + "'");
+  rule.kind = static_cast<fault_kind>(at - kind_names.begin());
   return ok;
 }
 
@@ -115,7 +115,7 @@ bool applies(const fault_rule& rule, const fault_question& q) {
 }  // namespace
 
 std::string_view to_string(fault_kind k) {
-  return names[static_cast<size_t>(k)];
+  return kind_names[static_cast<size_t>(k)];
 }
 
 result<fault_settings> parse_fault_settings(std::string_view json) {

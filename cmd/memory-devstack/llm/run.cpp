@@ -49,19 +49,19 @@ struct llm_options {
 };
 
 template <class T>
-bool read_number(std::string_view text, T& out) {
+bool parse_number(std::string_view text, T& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc{} && end == text.data() + text.size();
 }
 
 /// False where the option is unknown or the value no such number.
 bool read_option(std::string_view name, std::string_view value, llm_options& o) {
-  if (name == "--port") return read_number(value, o.port);
-  if (name == "--seed") return read_number(value, o.service.seed);
+  if (name == "--port") return parse_number(value, o.port);
+  if (name == "--seed") return parse_number(value, o.service.seed);
   if (name == "--latency-median-ms")
-    return read_number(value, o.service.latency_median_ms) && o.service.latency_median_ms >= 0;
+    return parse_number(value, o.service.latency_median_ms) && o.service.latency_median_ms >= 0;
   if (name == "--latency-sigma")
-    return read_number(value, o.service.latency_sigma) && o.service.latency_sigma >= 0;
+    return parse_number(value, o.service.latency_sigma) && o.service.latency_sigma >= 0;
   if (name == "--list-calls") {
     o.service.list_calls = value == "on";
     return value == "on" || value == "off";
@@ -71,7 +71,7 @@ bool read_option(std::string_view name, std::string_view value, llm_options& o) 
   return true;
 }
 
-result<llm_options> parse(std::span<const std::string> args) {
+result<llm_options> parse_options(std::span<const std::string> args) {
   llm_options o;
   for (size_t i = 0; i < args.size(); ++i) {
     std::string_view name = args[i];
@@ -99,7 +99,7 @@ result<llm_options> parse(std::span<const std::string> args) {
 }  // namespace
 
 int run_llm(std::span<const std::string> args) {
-  const auto options = parse(args);
+  const auto options = parse_options(args);
   if (!options) {
     fmt::print(stderr, "memory-devstack llm: {}\n", options.error().detail);
     return exit_usage;

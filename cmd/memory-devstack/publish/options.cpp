@@ -7,7 +7,7 @@
 namespace mw::publish {
 namespace {
 
-failure bad(std::string detail) {
+failure bad_option(std::string detail) {
   return fail(errc::misconfigured, std::move(detail));
 }
 
@@ -27,7 +27,7 @@ bool read_address(std::string_view text, options& o) {
 status read_option(std::string_view name, std::string_view value, options& o,
                    std::string& connection_string) {
   const auto wrong = [&](std::string_view wanted) {
-    return bad(fmt::format("{}: '{}' is not {}", name, value, wanted));
+    return bad_option(fmt::format("{}: '{}' is not {}", name, value, wanted));
   };
   if (name == "--redis") {
     if (!read_address(value, o)) return wrong("HOST:PORT");
@@ -44,7 +44,7 @@ status read_option(std::string_view name, std::string_view value, options& o,
   } else if (name == "--rate") {
     if (!read_number(value, o.rate) || o.rate < 0) return wrong("a number of events a second");
   } else {
-    return bad(fmt::format("unknown option {}; see memory-devstack publish --help", name));
+    return bad_option(fmt::format("unknown option {}; see memory-devstack publish --help", name));
   }
   return ok;
 }
@@ -75,12 +75,13 @@ result<options> parse_options(std::span<const std::string> args) {
     } else if (++i < args.size()) {
       value = args[i];
     } else {
-      return bad(fmt::format("{} needs a value, or is unknown; see memory-devstack publish --help", name));
+      return bad_option(
+          fmt::format("{} needs a value, or is unknown; see memory-devstack publish --help", name));
     }
     if (const auto s = read_option(name, value, o, connection_string); !s) return s.error();
   }
-  if (o.files.empty()) return bad("no FILE given; see memory-devstack publish --help");
-  if (connection_string.empty()) return bad("--bus-port or --bus-connection-string is needed");
+  if (o.files.empty()) return bad_option("no FILE given; see memory-devstack publish --help");
+  if (connection_string.empty()) return bad_option("--bus-port or --bus-connection-string is needed");
   auto bus = azure::parse_connection_string(connection_string);
   if (!bus) return bus.error();
   o.bus = std::move(*bus);

@@ -13,14 +13,14 @@ using simdjson::dom::object;
 
 constexpr std::string_view default_system_text = "You are a helpful assistant.";
 
-failure bad(std::string detail) {
+failure bad_sample(std::string detail) {
   return fail(errc::misconfigured, std::move(detail));
 }
 
 status read_text(const object& o, const char* name, std::string& out) {
   std::string_view text;
   if (o[name].get(text) != simdjson::SUCCESS || text.empty())
-    return bad(fmt::format("{} must be a text", name));
+    return bad_sample(fmt::format("{} must be a text", name));
   out = text;
   return ok;
 }
@@ -30,16 +30,17 @@ status take_message(const object& o, size_t index, sample& s, bool& expect_user)
   std::string role;
   std::string text;
   if (const auto r = read_text(o, "role", role); !r)
-    return bad(fmt::format("messages[{}].{}", index, r.error().detail));
+    return bad_sample(fmt::format("messages[{}].{}", index, r.error().detail));
   if (const auto r = read_text(o, "text", text); !r)
-    return bad(fmt::format("messages[{}].{}", index, r.error().detail));
+    return bad_sample(fmt::format("messages[{}].{}", index, r.error().detail));
   if (role == "system" && index == 0) {
     s.system_text = std::move(text);
     return ok;
   }
   const std::string_view expected = expect_user ? "user" : "assistant";
   if (role != expected)
-    return bad(fmt::format("messages[{}].role must be {}, users and assistants take turns", index, expected));
+    return bad_sample(
+        fmt::format("messages[{}].role must be {}, users and assistants take turns", index, expected));
   if (expect_user) {
     s.turns.push_back({std::move(text), {}});
   } else {
@@ -71,7 +72,7 @@ result<sample> parse_sample(std::string_view json) {
   object o;
   if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS ||
       root.get(o) != simdjson::SUCCESS)
-    return bad("not a JSON object");
+    return bad_sample("not a JSON object");
   sample s;
   if (const auto r = read_text(o, "userId", s.user_id); !r) return r.error();
   if (const auto r = read_text(o, "sessionId", s.session_id); !r) return r.error();
@@ -79,15 +80,16 @@ result<sample> parse_sample(std::string_view json) {
   if (o["title"].get(title) == simdjson::SUCCESS) s.title = title;
   s.system_text = default_system_text;
   simdjson::dom::array messages;
-  if (o["messages"].get(messages) != simdjson::SUCCESS) return bad("messages must be an array");
+  if (o["messages"].get(messages) != simdjson::SUCCESS) return bad_sample("messages must be an array");
   bool expect_user = true;
   size_t index = 0;
   for (const auto m : messages) {
     object message;
-    if (m.get(message) != simdjson::SUCCESS) return bad(fmt::format("messages[{}] must be an object", index));
+    if (m.get(message) != simdjson::SUCCESS)
+      return bad_sample(fmt::format("messages[{}] must be an object", index));
     if (const auto r = take_message(message, index++, s, expect_user); !r) return r.error();
   }
-  if (s.turns.empty() || !expect_user) return bad("messages must end with one of the assistant");
+  if (s.turns.empty() || !expect_user) return bad_sample("messages must end with one of the assistant");
   return s;
 }
 

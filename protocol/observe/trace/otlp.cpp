@@ -10,7 +10,7 @@ namespace mw::observe {
 
 namespace {
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -90,8 +90,8 @@ text_pairs parse_pairs(std::string_view text) {
     text.remove_prefix(std::min(comma + 1, text.size()));
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos) continue;
-    const auto key = trimmed(pair.substr(0, equals));
-    const auto value = http::percent_decode(trimmed(pair.substr(equals + 1)));
+    const auto key = without_blanks(pair.substr(0, equals));
+    const auto value = http::percent_decode(without_blanks(pair.substr(equals + 1)));
     if (key.empty() || !value) continue;
     out.emplace_back(key, *value);
   }
