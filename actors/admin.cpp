@@ -31,7 +31,6 @@ void admin_state::init(admin_actor::pointer self, std::shared_ptr<services> s) {
           return http::problem(503, "Service Unavailable", "the dispatcher is restarting");
         caf::anon_send(target->dispatcher, flush_windows{r.parameter("user"), r.parameter("session")});
         http::server_response accepted;
-        accepted.status = 202;
         accepted.body = R"({"status":"accepted"})";
         return accepted;
       });

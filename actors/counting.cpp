@@ -61,8 +61,14 @@ void count_unused(services& s, const llm::answer& answer) {
 
 void count_embedding(observe::metrics& m, const llm::embedding& e) {
   m.llm_calls.at("embedding").Increment();
+  if (e.asked) m.request_ended(dependency::llm, e.vector ? nullptr : &e.vector.error(), e.elapsed);
   m.embeddings.at(e.vector ? "ok" : to_string(e.vector.error().code)).Increment();
   if (e.tokens > 0) m.llm_tokens.at("embedding").Increment(static_cast<double>(e.tokens));
+}
+
+void count_llm_probe(observe::metrics& m, const status& s, flow::duration took) {
+  m.llm_calls.at("probe").Increment();
+  m.request_ended(dependency::llm, s ? nullptr : &s.error(), took);
 }
 
 void count_probe_not_sent(observe::metrics& m, const failure& why) {

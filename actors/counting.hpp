@@ -24,6 +24,7 @@ void count_unused(services& s, const llm::answer& answer);
 /// Of the day's tokens.
 int64_t day_of(const services& s);
 void count_embedding(observe::metrics& m, const llm::embedding& e);
+void count_llm_probe(observe::metrics& m, const status& s, flow::duration took);
 /// And logged: nothing is known of the dependency that was to be asked.
 void count_probe_not_sent(observe::metrics& m, const failure& why);
 void count_commit(observe::metrics& m, const memory::commit_reply& reply);

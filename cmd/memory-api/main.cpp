@@ -74,6 +74,9 @@ mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::o
 
 int serve(const mw::api::options& o) {
   const mw::api::log log{o.level};
+  for (const auto& name : o.trimmed)
+    log.write(mw::log_level::info, "variable-trimmed",
+              {{"variable", name}, {"detail", "blanks, a line break or quotes stood round its value"}});
   const sigset_t stop = block_stop_signals();
   std::optional<mw::api::entra> identity;
   if (o.store == mw::api::store_kind::cosmos && o.cosmos.key.empty()) identity.emplace(o.entra, log);

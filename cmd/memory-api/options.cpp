@@ -1,13 +1,18 @@
 #include "cmd/memory-api/options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+
+#include "protocol/base/bare_text.hpp"
 
 namespace mw::api {
 namespace {
 
 template <class T>
 result<T> number_of(std::string_view name, std::string_view text, T least, T most) {
+  if (auto words = service_link_words(name, text); !words.empty())
+    return fail(errc::misconfigured, std::string{name} + ": " + words);
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
@@ -143,8 +148,15 @@ status read_arguments(options& o, const std::vector<std::string>& arguments, cho
 
 }  // namespace
 
-result<options> read_options(const std::vector<std::string>& arguments, const environment_fn& environment) {
+result<options> read_options(const std::vector<std::string>& arguments, const environment_fn& variable) {
   options o;
+  const environment_fn environment = [&](const char* name) {
+    const auto given = variable(name);
+    const auto bare = bare_text(given);
+    const bool told = std::find(o.trimmed.begin(), o.trimmed.end(), name) != o.trimmed.end();
+    if (bare.size() != given.size() && !told) o.trimmed.emplace_back(name);
+    return std::string{bare};
+  };
   choices chosen;
   if (const auto read = read_environment(o, environment); !read) return read.error();
   read_azure(o, environment);

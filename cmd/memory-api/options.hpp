@@ -46,6 +46,7 @@ struct options {
   std::vector<std::string> cors_origins{"*"};  ///< "*" alone, or exact origins; empty: none
   unsigned threads = 96;
   log_level level = log_level::info;
+  std::vector<std::string> trimmed;  ///< variables round whose value blanks, a line break or quotes stood
   bool help = false;
   bool version = false;
 };

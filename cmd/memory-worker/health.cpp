@@ -15,7 +15,10 @@ int ask_health(const config::loaded& c) {
   const auto& admin = c.values.admin;
   const bool any = admin.bind == "0.0.0.0" || admin.bind == "::";
   http::request ask;
-  ask.url = fmt::format("http://{}:{}/health/live", any ? "127.0.0.1" : admin.bind, admin.port);
+  const bool v6 = !any && admin.bind.find(':') != std::string::npos;
+  ask.url = fmt::format("http://{}:{}/health/live",
+                        any ? "127.0.0.1" : (v6 ? "[" + admin.bind + "]" : admin.bind), admin.port);
+  ask.no_proxy = true;
   ask.connect_timeout = 2s;
   ask.total_timeout = 4s;
   io::loop_thread loop;

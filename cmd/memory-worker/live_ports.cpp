@@ -46,6 +46,7 @@ result<azure::bus_connection> bus_of(const config::receiver_settings& s) {
 result<std::unique_ptr<live_world>> live_world::make(const config::settings& s, observe::metrics* metrics) {
   std::unique_ptr<live_world> w{new live_world};
   w->settings_ = s;
+  w->metrics_ = metrics;
   w->redis_gate_ = make_redis_gate();
   w->next_seed_ = static_cast<uint64_t>(getpid()) << 20;
   auto bus = bus_of(s.receiver);
@@ -146,6 +147,7 @@ amqp::link_options live_world::bus_options() {
   o.idle_timeout = s.idle_timeout;
   o.reattach.slow = settings_.supervisor.backoff_max;
   o.seed = next_seed_++;
+  o.told = counting(dependency::bus);
   if (settings_.receiver.connection_string.empty()) {
     sign_in_with(identity_, o);
     return o;
@@ -160,6 +162,13 @@ amqp::link_options live_world::bus_options() {
                                    azure::make_sas_token(audience, bus.key_name, bus.key, expires), expires});
   };
   return o;
+}
+
+request_told live_world::counting(dependency d) const {
+  if (metrics_ == nullptr) return {};
+  return [m = metrics_, d](const failure* error, std::chrono::nanoseconds took) {
+    m->request_ended(d, error, took);
+  };
 }
 
 std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::string)> ready,
@@ -177,6 +186,7 @@ std::shared_ptr<session_port> live_world::connect_redis(std::function<void(std::
   o.connect_timeout = s.connect_timeout;
   o.command_timeout = s.command_timeout;
   o.max_reply_bytes = s.max_conversation + (1U << 20);
+  o.told = counting(dependency::redis);
   auto client = std::make_shared<redis::client>(loop_.get(), std::move(o));
   client->connect(std::move(ready), std::move(closed));
   const auto& r = settings_.receiver;

@@ -33,7 +33,7 @@ class live_world {
   ~live_world();
   live_world(const live_world&) = delete;
   live_world& operator=(const live_world&) = delete;
-  /// `metrics`, if given, outlives this object and counts what the memory store costs.
+  /// `metrics`, if given, outlives this object and counts the requests, and what the memory store costs.
   static result<std::unique_ptr<live_world>> make(const config::settings& s,
                                                   observe::metrics* metrics = nullptr);
   /// Valid as long as this object. Connections made through it must be gone before it.
@@ -53,7 +53,10 @@ class live_world {
   std::shared_ptr<session_port> connect_redis(std::function<void(std::string)> ready,
                                               std::function<void(failure)> closed);
 
+  request_told counting(dependency d) const;
+
   config::settings settings_;
+  observe::metrics* metrics_ = nullptr;
   azure::bus_connection bus_;
   uint64_t next_seed_ = 1;
   io::loop_thread loop_;

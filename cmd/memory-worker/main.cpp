@@ -30,6 +30,11 @@ Exit codes: 0 clean, 1 failed, 78 the configuration cannot work.
 
 )";
 
+void print_notes(const mw::config::loaded& l) {
+  for (const auto& n : l.notes) fmt::print(stderr, "memory-worker: note: {}\n", n);
+  for (const auto& w : l.warnings) fmt::print(stderr, "memory-worker: warning: {}\n", w.detail);
+}
+
 int print_config(const mw::config::loaded& l) {
   std::fputs(mw::config::print(l).c_str(), stdout);
   return mw::print_problems(l.problems) ? mw::config::exit_misconfigured : 0;
@@ -76,6 +81,7 @@ int main(int argc, char** argv) {
       command == "config" || command == "health" ? mw::config::need::nothing : mw::config::need::everything;
   const auto inputs = mw::config::inputs_of_process(std::move(args));
   const auto loaded = mw::config::load(inputs, need);
+  if (command == "config" || command == "check") print_notes(loaded);
   if (command == "config") return print_config(loaded);
   if (mw::print_problems(loaded.problems)) return mw::config::exit_misconfigured;
   if (command == "health") return mw::ask_health(loaded);

@@ -21,6 +21,33 @@ cosmos::observer counting(observe::metrics* metrics) {
           [metrics](std::string_view cause) { metrics->cosmos_retries.at(cause).Increment(); }};
 }
 
+/// Tells of every call of a store how it ended.
+class counted_store final : public memory::store {
+ public:
+  counted_store(made inner, observe::metrics& m) : inner_(std::move(inner)), metrics_(m) {}
+  void read(const std::string& user_id, const std::string& session_id,
+            std::function<void(result<memory::context>)> done) override {
+    inner_->read(user_id, session_id, counted(std::move(done)));
+  }
+  void write(const memory::commit& c, std::string as_json,
+             std::function<void(result<memory::commit_reply>)> done) override {
+    inner_->write(c, std::move(as_json), counted(std::move(done)));
+  }
+  void probe(std::function<void(status)> done) override { inner_->probe(counted(std::move(done))); }
+
+ private:
+  using clock = std::chrono::steady_clock;
+  template <class Answer>
+  std::function<void(Answer)> counted(std::function<void(Answer)> done) {
+    return [&m = metrics_, since = clock::now(), done = std::move(done)](Answer a) {
+      m.request_ended(dependency::memory, a ? nullptr : &a.error(), clock::now() - since);
+      done(std::move(a));
+    };
+  }
+  const made inner_;
+  observe::metrics& metrics_;
+};
+
 result<made> make_cosmos(const config::memory_writer_settings& s, io::loop& loop, http::client& client,
                          std::shared_ptr<azure::token_source> tokens, observe::metrics* metrics) {
   cosmos::store_options o;
@@ -38,6 +65,17 @@ result<made> make_cosmos(const config::memory_writer_settings& s, io::loop& loop
   return made{std::move(*store)};
 }
 
+result<made> make_api(const config::memory_writer_settings& s, http::client& client) {
+  memory_api::http_store_options o;
+  o.endpoint = s.endpoint;
+  o.token = s.token.value;
+  o.connect_timeout = s.connect_timeout;
+  o.total_timeout = s.request_timeout;
+  auto store = memory_api::http_store::make(client, std::move(o));
+  if (!store) return store.error();
+  return made{std::move(*store)};
+}
+
 }  // namespace
 
 std::string memory_place(const config::memory_writer_settings& s) {
@@ -48,15 +86,10 @@ std::string memory_place(const config::memory_writer_settings& s) {
 
 result<made> make_store(const config::memory_writer_settings& s, io::loop& loop, http::client& client,
                         std::shared_ptr<azure::token_source> tokens, observe::metrics* metrics) {
-  if (s.endpoint.empty()) return make_cosmos(s, loop, client, std::move(tokens), metrics);
-  memory_api::http_store_options o;
-  o.endpoint = s.endpoint;
-  o.token = s.token.value;
-  o.connect_timeout = s.connect_timeout;
-  o.total_timeout = s.request_timeout;
-  auto store = memory_api::http_store::make(client, std::move(o));
-  if (!store) return store.error();
-  return made{std::move(*store)};
+  auto store =
+      s.endpoint.empty() ? make_cosmos(s, loop, client, std::move(tokens), metrics) : make_api(s, client);
+  if (!store || metrics == nullptr) return store;
+  return made{std::make_unique<counted_store>(std::move(*store), *metrics)};
 }
 
 }  // namespace mw

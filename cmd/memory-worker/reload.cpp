@@ -7,6 +7,16 @@
 
 namespace mw {
 
+void log_configuration(const config::loaded& c, observe::metrics& metrics) {
+  for (const auto& n : c.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
+  for (const auto& w : c.warnings) {
+    metrics.configuration_warnings.at(w.cause).Increment();
+    observe::log(log_level::warning, "configuration-warning")
+        .field("cause", w.cause)
+        .field("detail", w.detail);
+  }
+}
+
 bool reload_configuration(const config::inputs& in, config::current& settings, live_world& world,
                           observe::metrics& metrics) {
   const auto read = config::load(in, config::need::everything);
@@ -19,7 +29,7 @@ bool reload_configuration(const config::inputs& in, config::current& settings, l
         .field("effect", "nothing was changed; mend the configuration and send SIGHUP again");
     return false;
   }
-  for (const auto& n : read.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
+  log_configuration(read, metrics);
   auto next = config::merge(*settings.get(), read.values);
   if (!next.need_restart.empty())
     observe::log(log_level::warning, "reload-needs-restart")

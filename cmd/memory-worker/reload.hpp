@@ -10,6 +10,8 @@
 
 namespace mw {
 
+/// Notes and warnings, which it counts.
+void log_configuration(const config::loaded& c, observe::metrics& metrics);
 /// True where `settings` were replaced: the actors are to be told. Reads files, so it may take milliseconds.
 bool reload_configuration(const config::inputs& in, config::current& settings, live_world& world,
                           observe::metrics& metrics);

@@ -123,7 +123,6 @@ void log_start(const config::loaded& c) {
             "detail",
             "telemetry.capture-content (OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT) is on: the chat "
             "spans carry what users said and what was answered");
-  for (const auto& n : c.notes) observe::log(log_level::info, "configuration-note").field("detail", n);
 }
 
 /// LLM calls at once that there are open files for: of four connections the memory store may need one.
@@ -151,6 +150,7 @@ int run_worker(const config::loaded& c, const config::inputs& in) {
   signals on_signal;
   log_start(c);
   observe::metrics metrics{MW_VERSION};
+  log_configuration(c, metrics);
   auto world = live_world::make(c.values, &metrics);
   if (!world) {
     print_problems({world.error()});

@@ -94,8 +94,9 @@ void receiver_link::impl::settle_on_link(int64_t sequence_number, held& h, outco
     flush_dispositions();
     run_ = disposition_run{h.delivery_id, h.delivery_id, what};
   }
-  settling_deadlines_.emplace_back(io::clock::now() + options_.operation_timeout, h.delivery_id);
-  settling_.insert_or_assign(h.delivery_id, settlement{sequence_number, std::move(what)});
+  const time now = io::clock::now();
+  settling_deadlines_.emplace_back(now + options_.operation_timeout, h.delivery_id);
+  settling_.insert_or_assign(h.delivery_id, settlement{sequence_number, std::move(what), now});
 }
 
 void receiver_link::impl::flush_dispositions() {
@@ -111,25 +112,27 @@ void receiver_link::impl::settle_by_token(int64_t sequence_number, held& h, outc
     return tell(listener_.not_released, sequence_number);
   }
   h.settling = true;
+  const time now = io::clock::now();
   if (!management_usable()) {
-    settle_when_ready_.push_back({sequence_number, std::move(what)});
+    settle_when_ready_.push_back({sequence_number, std::move(what), now});
     return;
   }
   ++by_token_under_way_;
-  management_->send(parts->application_properties, parts->body, io::clock::now() + options_.operation_timeout,
-                    [this, sequence_number, token = h.token](result<reply> r) {
+  management_->send(parts->application_properties, parts->body, now + options_.operation_timeout,
+                    [this, sequence_number, token = h.token, now](result<reply> r) {
                       --by_token_under_way_;
-                      on_settled_by_token(sequence_number, token, std::move(r));
+                      on_settled_by_token(sequence_number, token, now, std::move(r));
                     });
 }
 
-void receiver_link::impl::on_settled_by_token(int64_t sequence_number, const lock_token& token,
+void receiver_link::impl::on_settled_by_token(int64_t sequence_number, const lock_token& token, time since,
                                               result<reply> r) {
   status s = ok;
   if (!r)
     s = r.error();
   else if (r->status / 100 != 2)
     s = map_status("settlement of message " + std::to_string(sequence_number), r->status, r->error);
+  count(s, since);
   const auto it = held_.find(sequence_number);
   if (it != held_.end() && it->second.token == token) {
     it->second.settling = false;
@@ -175,6 +178,7 @@ void receiver_link::impl::finish_settlement(uint32_t delivery_id, settlement s, 
     answer = fail(dependency::bus, errc::rejected,
                   "settlement of message " + std::to_string(s.sequence_number) +
                       ": the broker answered with another outcome");
+  count(answer, s.since);
   const auto it = held_.find(s.sequence_number);
   if (it != held_.end() && it->second.on_link && it->second.delivery_id == delivery_id) {
     if (answer || answer.error().code == errc::lock_lost) {
@@ -208,15 +212,18 @@ void receiver_link::impl::expire_settlements(time now) {
     settling_deadlines_.pop_front();
     const auto it = settling_.find(id);
     const int64_t sequence_number = it->second.sequence_number;
+    const time since = it->second.since;
     settling_.erase(it);
     const auto h = held_.find(sequence_number);
     if (h != held_.end() && h->second.delivery_id == id) {
       h->second.settling = false;
       h->second.on_link = false;
     }
-    report_settled(sequence_number, fail(dependency::bus, errc::timed_out,
-                                         "the broker did not answer the settlement of message " +
-                                             std::to_string(sequence_number)));
+    status late =
+        fail(dependency::bus, errc::timed_out,
+             "the broker did not answer the settlement of message " + std::to_string(sequence_number));
+    count(late, since);
+    report_settled(sequence_number, std::move(late));
   }
 }
 
@@ -268,6 +275,7 @@ void receiver_link::impl::on_renewed(uint64_t batch, size_t tokens, time sent, r
   if (stage_ == stage::closed) return;
   const time now = io::clock::now();
   if (r && r->status / 100 == 2) {
+    count(nullptr, sent);
     const int64_t wall =
         wall_ms() - std::chrono::duration_cast<std::chrono::milliseconds>(now - sent).count();
     auto until_ms = renewed_until(r->body).value_or(std::vector<int64_t>{});
@@ -280,6 +288,7 @@ void receiver_link::impl::on_renewed(uint64_t batch, size_t tokens, time sent, r
     return;
   }
   const failure f = r ? map_status("renewal of locks", r->status, r->error) : r.error();
+  count(&f, sent);
   if (f.code == errc::lock_lost) return report_lost(locks_.refused(batch, now));
   if (f.code == errc::unauthorized)
     for (auto& g : grants_)

@@ -170,7 +170,11 @@ void receiver_link::impl::on_ended(failure f) {
   if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
   const failure unanswered = fail(dependency::bus, errc::connection_lost,
                                   "the connection ended before the broker answered: " + f.detail);
-  for (auto& [id, s] : std::exchange(settling_, {})) report_settled(s.sequence_number, unanswered);
+  if (!was_ready_) count(&f, connecting_since_);
+  for (auto& [id, s] : std::exchange(settling_, {})) {
+    count(&unanswered, s.since);
+    report_settled(s.sequence_number, unanswered);
+  }
   for (auto& s : std::exchange(settle_when_ready_, {})) report_settled(s.sequence_number, unanswered);
   if (management_) management_->fail_all(unanswered);
   if (cbs_) cbs_->fail_all(unanswered);

@@ -65,6 +65,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
     std::optional<time> refresh_at;
     time expires{};
     time sent_expires{};  ///< of the token whose answer is awaited
+    time sent_at{};       ///< when that was sent
   };
   /// Kept for every unsettled delivery: it must stay small.
   struct held {
@@ -76,6 +77,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   struct settlement {
     int64_t sequence_number;
     outcome what;
+    time since;
   };
 
   // link_impl.cpp
@@ -100,6 +102,11 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
     if (!silent_ && callback) callback(std::move(a)...);
   }
   void report_settled(int64_t sequence_number, status s);
+  /// A request to the broker ended.
+  void count(const failure* error, time since) const {
+    if (options_.told) options_.told(error, io::clock::now() - since);
+  }
+  void count(const status& s, time since) const { count(s ? nullptr : &s.error(), since); }
 
   // link_setup.cpp
   void enter(stage s);
@@ -138,7 +145,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   void settle(int64_t sequence_number, outcome what);
   void settle_on_link(int64_t sequence_number, held& h, outcome what);
   void settle_by_token(int64_t sequence_number, held& h, outcome what);
-  void on_settled_by_token(int64_t sequence_number, const lock_token& token, result<reply> r);
+  void on_settled_by_token(int64_t sequence_number, const lock_token& token, time since, result<reply> r);
   void flush_dispositions();
   void on_disposition(const remote_disposition& d);
   void finish_settlement(uint32_t delivery_id, settlement s, const remote_disposition& d);
@@ -179,6 +186,7 @@ class receiver_link::impl : public std::enable_shared_from_this<receiver_link::i
   std::optional<failure> end_reason_;
   std::optional<time> phase_deadline_;  ///< of the stages before ready, and of `ending`
   std::optional<time> repair_at_;       ///< of `away`
+  time connecting_since_{};
   time ready_since_{};
   unsigned repairs_ = 0;  ///< since a link stayed attached
   std::mt19937_64 random_;

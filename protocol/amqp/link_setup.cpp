@@ -41,6 +41,7 @@ void receiver_link::impl::enter(stage s) {
 
 void receiver_link::impl::connect() {
   enter(stage::connecting);
+  connecting_since_ = io::clock::now();
   connection::handler h;
   h.connected = [this] { enter(stage::opening); };
   h.event = [this](pn_event_t* e) { on_event(e); };
@@ -136,6 +137,7 @@ void receiver_link::impl::become_ready() {
   phase_deadline_.reset();
   ready_since_ = io::clock::now();
   const bool first = !std::exchange(was_ready_, true);
+  if (first) count(nullptr, connecting_since_);
   if (credit_waiting_ > 0 && !drain_deadline_) flow(static_cast<uint32_t>(std::exchange(credit_waiting_, 0)));
   for (auto& s : std::exchange(settle_when_ready_, {})) {
     const auto it = held_.find(s.sequence_number);

@@ -37,6 +37,7 @@ void receiver_link::impl::on_token(size_t grant_index, result<link_options::toke
     return proceed();
   }
   const auto parts = put_token_request(*token, g.audience);
+  g.sent_at = io::clock::now();
   g.sent_expires = io::clock::now() + std::chrono::duration_cast<io::clock::duration>(
                                           token->expires - std::chrono::system_clock::now());
   cbs_->send(parts.application_properties, parts.body, io::clock::now() + options_.operation_timeout,
@@ -47,9 +48,13 @@ void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
   if (stage_ == stage::closed) return;
   grant& g = grants_[grant_index];
   const time expires = std::exchange(g.sent_expires, {});
-  if (!r) return token_trouble(grant_index, r.error(), reaction_to(r.error().code));
+  if (!r) {
+    count(&r.error(), g.sent_at);
+    return token_trouble(grant_index, r.error(), reaction_to(r.error().code));
+  }
   if (r->status / 100 != 2) {
     failure f = map_status("token for " + g.audience, r->status, r->error);
+    count(&f, g.sent_at);
     if (f.code == errc::unauthorized && options_.token_refused && !std::exchange(g.refused, true)) {
       options_.token_refused();
       return ask_token(grant_index);
@@ -63,6 +68,7 @@ void receiver_link::impl::on_grant(size_t grant_index, result<reply> r) {
     return token_trouble(grant_index, std::move(f), what);
   }
   const time now = io::clock::now();
+  count(nullptr, g.sent_at);
   g.asked = g.refused = false;
   g.granted = true;
   g.expires = expires;

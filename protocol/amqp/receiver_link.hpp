@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "protocol/amqp/conditions.hpp"
+#include "protocol/base/request_told.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/io/loop.hpp"
 
@@ -50,6 +51,9 @@ struct link_options {
   std::chrono::milliseconds idle_timeout{60'000};
   reattach_policy reattach;
   uint64_t seed = 0;  ///< of jitter
+  /// Of every settlement, renewal and token that the broker was asked for, and of the connection until it is
+  /// ready.
+  request_told told;
 };
 
 struct incoming {

@@ -99,7 +99,10 @@ result<bus_connection> parse_namespace(std::string_view text, uint16_t default_p
   bus_connection out;
   std::string endpoint{trimmed};
   if (trimmed.find("://") == std::string_view::npos) endpoint = "sb://" + endpoint;
-  if (auto read = read_endpoint(endpoint, out); !read || out.host.find_first_of(" ;=@") != std::string::npos)
+  auto read = read_endpoint(endpoint, out);
+  // The portal shows a web address: its port is not the bus's.
+  if (trimmed.starts_with("https://") || trimmed.starts_with("http://")) out.port = 0;
+  if (!read || out.host.find_first_of(" ;=@") != std::string::npos)
     return fail(dependency::bus, errc::misconfigured,
                 "receiver.namespace (SERVICEBUS_FULLY_QUALIFIED_NAMESPACE) must look like "
                 "NAME.servicebus.windows.net or HOST:PORT");

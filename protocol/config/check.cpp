@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "protocol/base/bare_text.hpp"
+#include "protocol/config/host.hpp"
 #include "protocol/config/options.hpp"
 
 namespace mw::config {
@@ -71,6 +73,8 @@ result<value> check_string(const option& o, std::string_view text) {
     if (text.find_first_of(" \t\r\n") != std::string_view::npos)
       return wrong("expected a URL without blanks");
   }
+  if (o.host)
+    if (auto host = check_host(o, text); !host) return std::move(host.error());
   return value{std::string{text}};
 }
 
@@ -195,6 +199,9 @@ result<value> check_text(const option& o, std::string_view text) {
       break;
   }
   text = trim(text);
+  if (!o.environment.empty())
+    if (auto words = service_link_words(o.environment.front(), text); !words.empty())
+      return wrong(std::move(words));
   size_t end = 0;
   const auto number = scan_number(text, end);
   if (!number || end != text.size()) return wrong(fmt::format("expected {}, as {}", describe(o), example(o)));

@@ -11,25 +11,28 @@ namespace mw::config {
 
 namespace {
 
+/// Of any program: dots and dashes are theirs.
 bool is_key(std::string_view key) {
-  if (key.empty() || (key[0] >= '0' && key[0] <= '9')) return false;
-  return std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
   });
 }
 
-/// The value of one line, or what was expected instead.
-result<std::string> read_value(std::string_view text) {
-  text = trim(text);
-  if (text.empty()) return std::string{};
+std::string_view line_of(std::string_view text) {
+  return text.substr(0, text.find('\n'));
+}
+
+struct quoted {
+  std::string value;
+  size_t bytes = 0;  ///< with both quotes
+  std::string trouble;
+};
+
+/// `text` begins with the quote and goes on to the end of the file.
+quoted read_quoted(std::string_view text) {
   const char quote = text[0];
-  if (quote != '"' && quote != '\'') {
-    if (quote == '#') return std::string{};
-    size_t hash = text.find(" #");
-    hash = std::min(hash, text.find("\t#"));
-    return std::string{trim(text.substr(0, hash))};
-  }
-  std::string out;
+  quoted out;
   size_t i = 1;
   for (; i < text.size() && text[i] != quote; ++i) {
     char c = text[i];
@@ -42,39 +45,70 @@ result<std::string> read_value(std::string_view text) {
       else if (c == 't')
         c = '\t';
       else if (c != '"' && c != '\\' && c != '$')
-        out.push_back('\\');
+        out.value.push_back('\\');
     }
-    out.push_back(c);
+    out.value.push_back(c);
   }
-  if (i >= text.size()) return fail(errc::misconfigured, fmt::format("a closing {}", quote));
-  const auto rest = trim(text.substr(i + 1));
-  if (!rest.empty() && rest[0] != '#')
-    return fail(errc::misconfigured, fmt::format("the end of the line behind the closing {}", quote));
+  out.bytes = i + 1;
+  if (i >= text.size()) {
+    out.trouble = fmt::format("a closing {}", quote);
+  } else if (const auto rest = trim(line_of(text.substr(out.bytes))); !rest.empty() && rest[0] != '#') {
+    out.trouble = fmt::format("the end of the line behind the closing {}", quote);
+  }
   return out;
+}
+
+std::string_view bare(std::string_view line) {
+  if (!line.empty() && line[0] == '#') return {};
+  return trim(line.substr(0, std::min(line.find(" #"), line.find("\t#"))));
+}
+
+/// Takes a line off `text`.
+void drop_line(std::string_view& text, uint32_t& number) {
+  text.remove_prefix(std::min(line_of(text).size() + 1, text.size()));
+  ++number;
+}
+
+std::string_view without_export(std::string_view line) {
+  constexpr std::string_view word = "export";
+  const bool has = line.starts_with(word) && line.size() > word.size() &&
+                   (line[word.size()] == ' ' || line[word.size()] == '\t');
+  return has ? trim(line.substr(word.size())) : line;
 }
 
 }  // namespace
 
-result<std::vector<dotenv_entry>> parse_dotenv(std::string_view text, std::string_view name) {
-  std::vector<dotenv_entry> out;
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
-  uint32_t number = 0;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    auto line = trim(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    ++number;
+dotenv parse_dotenv(std::string_view text) {
+  dotenv out;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  for (uint32_t number = 1; !text.empty(); drop_line(text, number)) {
+    const auto line = without_export(trim(line_of(text)));
     if (line.empty() || line[0] == '#') continue;
-    if (line.substr(0, 7) == "export ") line = trim(line.substr(7));
     const size_t equals = line.find('=');
     const auto key = trim(line.substr(0, equals));
-    if (equals == std::string_view::npos || !is_key(key))
-      return fail(errc::misconfigured, fmt::format("{}:{}: expected KEY=VALUE", name, number));
-    auto content = read_value(line.substr(equals + 1));
-    if (!content)
-      return fail(errc::misconfigured,
-                  fmt::format("{}:{}: {}: expected {}", name, number, key, content.error().detail));
-    out.push_back({std::string{key}, *std::move(content), number});
+    if (equals == std::string_view::npos || !is_key(key)) {
+      out.passed_over.push_back(number);
+      continue;
+    }
+    dotenv_entry e{std::string{key}, {}, number, {}};
+    const auto content = trim(line.substr(equals + 1));
+    if (content.empty() || (content[0] != '"' && content[0] != '\'')) {
+      e.value = bare(content);
+    } else {
+      const auto start = text.substr(static_cast<size_t>(content.data() - text.data()));
+      auto q = read_quoted(start);
+      // An apostrophe that nothing closes must not swallow the lines behind it.
+      if (q.trouble.empty()) {
+        for (auto end = static_cast<size_t>(start.data() - text.data()) + q.bytes;
+             line_of(text).size() < end;) {
+          end -= line_of(text).size() + 1;
+          drop_line(text, number);
+        }
+        e.value = std::move(q.value);
+      }
+      e.trouble = std::move(q.trouble);
+    }
+    out.entries.push_back(std::move(e));
   }
   return out;
 }

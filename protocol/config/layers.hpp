@@ -20,6 +20,8 @@ class layers {
   /// `name` is the file as the lines name it.
   void add_file(std::string_view text, const std::string& name);
   void add_dotenv(std::string_view text, const std::string& name);
+  /// A value of the environment as it was meant; noted where that is not how it stands there.
+  std::string meant(std::string_view name, std::string_view content);
   void add_environment(const std::vector<std::pair<std::string, std::string>>& environment);
   /// Takes out --config and gives its file back.
   std::string add_arguments(const std::vector<std::string>& arguments);
@@ -34,6 +36,7 @@ class layers {
   /// Writes all into out.values and out.origins, and the notes of what overrides the file.
   void apply();
   void problem(std::string line);
+  void warn(std::string_view cause, std::string line);
 
  private:
   struct variable {
@@ -45,9 +48,15 @@ class layers {
   void take_argument(std::string_view name, std::optional<std::string_view> content, size_t number);
   using variables = std::map<std::string, variable, std::less<>>;
   void take_variables(const variables& all, layer from);
+  bool take_variable(const option& o, layer from, std::string_view name, const variable& v);
+  bool take_otel(const option& o, layer from, const variable& v);
+  void note_passed_over(const std::vector<uint32_t>& lines, const std::string& name);
+  void switch_grpc_off();
 
   loaded& out_;
   std::map<const option*, std::array<std::optional<setting>, layer_count>> found_;
+  std::optional<setting> grpc_;  ///< who asked for OTLP over gRPC
+  bool sampler_refused_ = false;
 };
 
 }  // namespace mw::config

@@ -40,7 +40,7 @@ result<std::string> slurp(const fs::path& file) {
 
 void add_files(layers& all, loaded& out, const inputs& in, std::string named) {
   for (const auto& [name, content] : in.environment)
-    if (named.empty() && name == "MEMORY_WORKER_CONFIG") named = content;
+    if (named.empty() && name == "MEMORY_WORKER_CONFIG") named = all.meant(name, content);
   const bool asked = !named.empty();
   const std::string file = asked ? named : std::string{default_file};
   std::error_code error;
@@ -53,7 +53,9 @@ void add_files(layers& all, loaded& out, const inputs& in, std::string named) {
       all.problem(fmt::format("{}: cannot read the configuration: {}; name a readable file with --config",
                               file, text.error().detail));
   }
-  if (fs::exists(in.directory / ".env", error)) {
+  if (fs::is_directory(in.directory / ".env", error)) {
+    out.notes.emplace_back(".env is a folder, as Python's virtual environments are: it is not read");
+  } else if (fs::exists(in.directory / ".env", error)) {
     const auto text = slurp(in.directory / ".env");
     if (text)
       all.add_dotenv(*text, ".env");
@@ -189,6 +191,24 @@ void resolve_stores(layers& all, loaded& out) {
         name->place));
 }
 
+/// An endpoint that is right for others, which speak gRPC to it.
+void warn_of_grpc_port(layers& all, const loaded& out) {
+  const auto& t = out.values.telemetry;
+  if (t.disabled || t.exporter != traces_exporter::otlp) return;
+  for (const auto* key : {"otlp-traces-endpoint", "otlp-endpoint"}) {
+    const auto* const endpoint = all.find("telemetry", key);
+    if (endpoint == nullptr) continue;
+    const auto& url = std::get<std::string>(endpoint->content);
+    const size_t host = url.find("://") + 3;
+    if (url.substr(0, url.find('/', host)).ends_with(":4317"))
+      all.warn("grpc-port",
+               fmt::format("{}: 4317 is usually the port of OTLP over gRPC, which is not spoken; for "
+                           "http/protobuf it is 4318",
+                           endpoint->place));
+    return;
+  }
+}
+
 void resolve_limits(layers& all, loaded& out, const inputs& in) {
   auto& s = out.values;
   auto& bytes = s.dispatcher.bytes_in_flight;
@@ -283,6 +303,7 @@ loaded load(const inputs& in, need what) {
   resolve_llm_endpoint(all, out);
   resolve_embeddings(all, out);
   resolve_stores(all, out);
+  warn_of_grpc_port(all, out);
   resolve_limits(all, out, in);
   if (out.values.dispatcher.quiet.count() > 0) check_order(all, out, "dispatcher", "quiet", "max-age");
   check_order(all, out, "supervisor", "backoff-min", "backoff-max");

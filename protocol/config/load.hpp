@@ -46,12 +46,19 @@ struct origin {
   std::string place;  ///< "memory-worker.conf:12", "REDIS_HOST", "REDIS_HOST of .env", "--admin.port"
 };
 
+/// What an operator should see although the worker starts.
+struct warning {
+  std::string_view cause;  ///< unsupported-value, unreadable-value, grpc-port
+  std::string detail;      ///< one line that names the variable, without its value
+};
+
 struct loaded {
   settings values;
   std::string file;                ///< the file that was read; empty: none
   std::vector<origin> origins;     ///< only what isn't the default, each option once
   std::vector<std::string> notes;  ///< for the start log: what overrides what, what was taken
-  std::vector<failure> problems;   ///< not empty: values must not be used
+  std::vector<warning> warnings;
+  std::vector<failure> problems;  ///< not empty: values must not be used
 };
 
 loaded load(const inputs& in, need what);

@@ -30,6 +30,7 @@ struct facts {
   std::string_view default_note = {};
   std::string_view required = {};
   bool reloadable = false;
+  bool host = false;
   std::string_view doc = {};
 };
 
@@ -102,6 +103,7 @@ struct section_rows {
     o.default_note = f.default_note;
     o.required = f.required;
     o.reloadable = f.reloadable;
+    o.host = f.host;
     o.doc = f.doc;
     o.get = [s = section, field, choices = o.choices](const settings& all) {
       return read_field(all.*s.*field, choices);

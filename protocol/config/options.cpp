@@ -152,6 +152,7 @@ void add_session_loader(std::vector<option>& t) {
   add(&s::host, "host",
       {.env = {"REDIS_HOST"},
        .required = "the Redis host",
+       .host = true,
        .doc = "Host of the Redis that holds the conversations."});
   add(&s::port, "port", {.min = 1, .max = 65'535, .env = {"REDIS_PORT"}, .doc = "Its port."});
   add(&s::tls, "tls", {.env = {"REDIS_SSL"}, .doc = "Connect with TLS and verify the certificate."});
@@ -352,7 +353,7 @@ void add_admin(std::vector<option>& t) {
   using s = admin_settings;
   auto add = rows_of(t, "admin", &settings::admin);
   add(&s::enabled, "enabled", {.doc = "Serve /metrics, /health/live, /health/ready and /status."});
-  add(&s::bind, "bind", {.env = {"MEMORY_WORKER_ADMIN_BIND"}, .doc = "Address to listen on."});
+  add(&s::bind, "bind", {.env = {"MEMORY_WORKER_ADMIN_BIND"}, .host = true, .doc = "Address to listen on."});
   add(&s::port, "port",
       {.min = 0, .max = 65'535, .doc = "Port to listen on; 0: the system picks one (the log says which)."});
 }

@@ -29,6 +29,7 @@ struct option {
   std::string_view default_note;              ///< where the default isn't the initialiser: what it is
   std::string_view required;                  ///< not empty: `run` needs it; says what is missing
   bool reloadable = false;
+  bool host = false;  ///< a text that is a host's name or address alone
   std::string_view doc;
   std::function<value(const settings&)> get;
   /// The value has the type and range of this row.

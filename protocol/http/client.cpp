@@ -82,6 +82,7 @@ class client::impl : public std::enable_shared_from_this<client::impl> {
 
   io::loop& loop_;
   const client_options options_;
+  const proxy_rules proxies_ = proxy_rules::of_environment();
   CURLM* multi_ = nullptr;
   std::vector<socket_state> sockets_;  // by file descriptor
   std::vector<std::unique_ptr<transfer>> pool_;
@@ -265,7 +266,8 @@ void client::impl::take_queue() {
 /// One that was used for this URL lately is set up for it already.
 std::unique_ptr<transfer> client::impl::take_from_pool(const std::string& url) {
   if (pool_.empty())
-    return std::make_unique<transfer>(options_, socket_hooks{&impl::on_open, &impl::on_close, this});
+    return std::make_unique<transfer>(options_, proxies_,
+                                      socket_hooks{&impl::on_open, &impl::on_close, this});
   const auto oldest =
       pool_.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(pool_.size(), looked_at_in_pool));
   auto best = pool_.end() - 1;

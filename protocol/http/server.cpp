@@ -30,6 +30,12 @@ bool client_keeps_alive(const server_request& r, const char* version) {
   return version != nullptr && std::string_view{version} == "1.1";
 }
 
+/// Behind a request that says no length civetweb finds the next one only if its method has no body.
+bool knows_its_end(const server_request& r) {
+  const bool may_have_body = r.method == "POST" || r.method == "PUT" || r.method == "PATCH";
+  return !r.header("content-length").empty() || (!may_have_body && r.header("transfer-encoding").empty());
+}
+
 std::optional<server_response> read_head(const mg_request_info& info, server_request& out) {
   out.method = info.request_method;
   out.query = info.query_string != nullptr ? info.query_string : "";
@@ -113,6 +119,8 @@ class server::impl {
   void leave();
   int serve(mg_connection* c);
   std::optional<server_response> read_body(mg_connection* c, server_request& request) const;
+  std::optional<server_response> read_chunks(mg_connection* c, server_request& request) const;
+  server_response too_large() const;
   server_response call(const server_request& request) const;
   void refuse_body(mg_connection* c, const mg_request_info& info) const;
 
@@ -228,20 +236,37 @@ void server::impl::refuse_body(mg_connection* c, const mg_request_info& info) co
   }
 }
 
+std::optional<server_response> server::impl::read_chunks(mg_connection* c, server_request& request) const {
+  std::array<char, 16'384> piece{};
+  for (;;) {
+    const int n = mg_read(c, piece.data(), piece.size());
+    if (n == 0) return std::nullopt;
+    if (n < 0) return problem(400, "Bad Request", "the body's chunks are broken, or ended early");
+    if (request.body.size() + static_cast<size_t>(n) > options_.max_body_bytes) return too_large();
+    request.body.append(piece.data(), static_cast<size_t>(n));
+  }
+}
+
+server_response server::impl::too_large() const {
+  return problem(413, "Content Too Large",
+                 "the body may have at most " + std::to_string(options_.max_body_bytes) + " bytes");
+}
+
 std::optional<server_response> server::impl::read_body(mg_connection* c, server_request& request) const {
   const auto& info = *mg_get_request_info(c);
   const bool expects = lower(request.header("expect")) == "100-continue";
-  if (!request.header("transfer-encoding").empty())
-    return problem(411, "Length Required", "send the body with Content-Length, not in chunks");
-  if (request.header("content-length").empty()) {
-    if (request.method != "POST" && request.method != "PUT" && request.method != "PATCH") return std::nullopt;
-    return problem(411, "Length Required", "a " + request.method + " needs a Content-Length");
+  const bool has_length = !request.header("content-length").empty();
+  if (!request.header("transfer-encoding").empty()) {  // chunked: civetweb refuses all others
+    if (has_length)
+      return problem(400, "Bad Request", "a body has a Content-Length or comes in chunks, not both");
+    if (expects) mg_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    return read_chunks(c, request);
   }
+  if (!has_length) return std::nullopt;
   if (info.content_length < 0) return problem(400, "Bad Request", "Content-Length is not a number");
   if (static_cast<uint64_t>(info.content_length) > options_.max_body_bytes) {
     if (!expects) refuse_body(c, info);
-    return problem(413, "Content Too Large",
-                   "the body may have at most " + std::to_string(options_.max_body_bytes) + " bytes");
+    return too_large();
   }
   if (expects) mg_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
   request.body.resize(static_cast<size_t>(info.content_length));
@@ -272,7 +297,7 @@ int server::impl::serve(mg_connection* c) {
   server_request request;
   auto early = read_head(info, request);
   if (!early) early = read_body(c, request);
-  bool keep = !early && client_keeps_alive(request, info.http_version);
+  bool keep = !early && knows_its_end(request) && client_keeps_alive(request, info.http_version);
   const server_response response = early ? std::move(*early) : call(request);
   if (connections_ >= options_.threads) keep = false;
   std::string out = render(response, request.method, keep && response.cut_after < 0);

@@ -2,9 +2,10 @@
 // gets every request, on one of `threads` threads. A connection holds its thread while it is kept alive, so
 // give at least as many threads as the clients open connections; once all threads are held, every answer
 // closes its connection, so that waiting connections get their turn. Limits are enforced before the handler:
-// body size (413), POST/PUT/PATCH without a length, or any chunked body (411), bad percent-coding (400). An
-// exception from the handler becomes a 500 with a JSON problem body. Errors at start (port taken, bad
-// address) come back as errc::misconfigured naming address and port.
+// body size (413); another transfer coding than chunks, chunks beside a length, bad percent-coding (400). A
+// request that says no length has no body; after it, and after chunks, the connection is closed. An exception
+// from the handler becomes a 500 with a JSON problem body. Errors at start (port taken, bad address) come
+// back as errc::misconfigured naming address and port.
 #pragma once
 
 #include <chrono>

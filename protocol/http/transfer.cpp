@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <initializer_list>
 #include <utility>
 
 #include "protocol/http/server_message.hpp"
@@ -26,24 +24,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
-}
-
-bool environment_names_any(std::initializer_list<const char*> names) {
-  return std::any_of(names.begin(), names.end(), [](const char* name) {
-    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets the environment
-    return value != nullptr && *value != '\0';
-  });
-}
-
-/// libcurl 7.88 hands requests to a further HTTP/2 connection that is still on its way through a proxy: they
-/// fail, unsent. Connections of HTTP/1.1 are not shared, so none of them is handed out too early.
-bool environment_names_an_https_proxy() {
-  return environment_names_any({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
-}
-
-/// Looked at once: libcurl would ask the environment for every name at every request.
-bool environment_names_a_proxy() {
-  return environment_names_an_https_proxy() || environment_names_any({"http_proxy"});
 }
 
 /// Only the file, which libcurl then reads once a day for all connections. With its default directory beside
@@ -99,11 +79,13 @@ std::string describe(const request& r) {
   return r.method + " " + std::string{url};
 }
 
-transfer::transfer(const client_options& options, const socket_hooks& hooks)
+/// libcurl 7.88 hands requests to a further HTTP/2 connection that is still on its way through a proxy: they
+/// fail, unsent. Connections of HTTP/1.1 are not shared, so none of them is handed out too early.
+transfer::transfer(const client_options& options, const proxy_rules& proxies, const socket_hooks& hooks)
     : easy_(curl_easy_init()),
-      http2_(options.http2 && !environment_names_an_https_proxy()),
+      http2_(options.http2 && !proxies.any_for_https()),
       user_agent_(options.user_agent.empty() ? std::string{} : "User-Agent: " + options.user_agent),
-      proxy_named_(environment_names_a_proxy()),
+      proxies_(proxies),
       parsed_url_(curl_url()) {
   curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
@@ -143,10 +125,7 @@ status transfer::prepare(queued_request q) {
   if (auto set = set_url(r); !set) return set;
   set_method(r);
   set_headers(std::move(r.headers), !r.body.empty());
-  if (const bool direct = r.no_proxy || !proxy_named_; no_proxy_ != direct) {
-    curl_easy_setopt(easy_, CURLOPT_NOPROXY, direct ? "*" : nullptr);
-    no_proxy_ = direct;
-  }
+  set_proxy(r);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
   curl_easy_setopt(easy_, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(r.max_response_bytes));
@@ -165,6 +144,17 @@ status transfer::set_url(const request& r) {
   curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, http2_ && r.url.starts_with("https://") ? 1L : 0L);
   url_ = r.url;
   return ok;
+}
+
+/// libcurl would ask the environment for every name at every request, and understands less of it.
+void transfer::set_proxy(const request& r) {
+  static const std::string none;
+  const std::string& proxy = r.no_proxy || !proxies_.any() ? none : proxies_.proxy_for(r.url);
+  if (proxy_set_ && proxy == proxy_) return;
+  curl_easy_setopt(easy_, CURLOPT_PROXY, proxy.c_str());
+  curl_easy_setopt(easy_, CURLOPT_NOPROXY, proxy.empty() ? "*" : "");
+  proxy_ = proxy;
+  proxy_set_ = true;
 }
 
 void transfer::set_method(const request& r) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/http/client.hpp"
+#include "protocol/http/proxy.hpp"
 
 namespace mw::http {
 
@@ -31,7 +32,8 @@ struct socket_hooks {
 
 class transfer {
  public:
-  transfer(const client_options& options, const socket_hooks& hooks);
+  /// The rules outlive it.
+  transfer(const client_options& options, const proxy_rules& proxies, const socket_hooks& hooks);
   ~transfer();
   transfer(const transfer&) = delete;
   transfer& operator=(const transfer&) = delete;
@@ -57,6 +59,7 @@ class transfer {
   static size_t on_header(const char* data, size_t size, size_t count, void* self);
   static size_t on_body(const char* data, size_t size, size_t count, void* self);
   status set_url(const request& r);
+  void set_proxy(const request& r);
   void set_method(const request& r);
   void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body);
   failure explain(CURLcode code) const;
@@ -69,8 +72,9 @@ class transfer {
   bool too_large_ = false;
   bool out_of_files_ = false;
   std::string user_agent_;  ///< its header line
-  bool proxy_named_;        ///< in the environment, when this was made
-  bool no_proxy_ = false;
+  const proxy_rules& proxies_;
+  std::string proxy_;  ///< what libcurl was told last
+  bool proxy_set_ = false;
   bool headers_complete_ = false;
   bool started_over_ = false;
   std::string method_;

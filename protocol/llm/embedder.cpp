@@ -155,6 +155,7 @@ void embedder::impl::note(const embedding& e) {
 
 void embedder::impl::finish(const std::shared_ptr<call>& c) {
   c->out.elapsed = duration_cast<milliseconds>(steady_clock::now() - c->since);
+  c->out.asked = c->attempts > 0;
   note(c->out);
   c->done(std::move(c->out));
 }

@@ -13,6 +13,7 @@ struct embedding {
   result<std::vector<float>> vector = fail(dependency::llm, errc::internal, "not made");
   uint64_t tokens = 0;
   std::chrono::milliseconds elapsed{};
+  bool asked = false;  ///< false: it failed before a request was sent
 };
 
 }  // namespace mw::llm

@@ -167,6 +167,10 @@ struct metrics : private metric_registry {
   labelled<Counter> config_reloads =
       counters("memory_worker_config_reloads_total", "Configurations read anew at SIGHUP, by result.",
                "result", {"applied", "rejected"});
+  labelled<Counter> configuration_warnings =
+      counters("memory_worker_configuration_warnings_total",
+               "Values of the configuration that are not followed although the worker runs, by cause.",
+               "cause", {"unsupported-value", "unreadable-value", "grpc-port"});
   labelled<Counter> actor_restarts =
       counters("memory_worker_actor_restarts_total", "Restarts by the supervisor, by actor.", "actor",
                {"receiver", "dispatcher", "session_loader", "llm_analyzer", "memory_writer", "admin"});

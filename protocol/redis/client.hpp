@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "protocol/azure/token_source.hpp"
+#include "protocol/base/request_told.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/io/loop.hpp"
 
@@ -47,6 +48,8 @@ struct client_options {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds command_timeout{5'000};
   size_t max_reply_bytes = 32u << 20;
+  /// Of every command that was sent, and of every connection that was made or could not be.
+  request_told told;
 };
 
 class client {

@@ -25,6 +25,7 @@ node::node(io::loop& loop, owner& o, const client_options& options, address wher
       reader_(options.max_reply_bytes, [this](raw_reply r) { return on_reply(std::move(r)); }) {}
 
 void node::start() {
+  started_ = io::clock::now();
   std::unique_ptr<stream_layer> layer;
   if (tls_) {
     auto session = tls::make_session(tls_, address_.verified_name);
@@ -140,7 +141,7 @@ bool node::on_reply(raw_reply r) {
     on_error(std::move(p), std::move(command), r.value.text);
   } else {
     drop_kept(p.bytes);
-    p.done(std::move(r.value));
+    answer(p, std::move(r.value));
   }
   return !over_;
 }
@@ -152,14 +153,26 @@ void node::on_error(pending p, misdirected command, const std::string& line) {
   if (line.starts_with("MOVED ") || line.starts_with("ASK ")) {
     command.done = std::move(p.done);
     if (owner_.redirected(*this, command, line)) return;
-    return command.done(meaning());
+    p.done = std::move(command.done);
+    return answer(p, meaning());
   }
   if (line.starts_with("NOAUTH") && may_log_in_again() && p.redirects < again_bit) {
     command.done = std::move(p.done);
     command.redirects |= again_bit;
     return log_in_again(std::move(command));
   }
-  p.done(meaning());
+  answer(p, meaning());
+}
+
+/// What is ours (log-in, ASKING) is no request of anybody's.
+void node::answer(const pending& p, result<reply> r) {
+  if (options_.told && p.bytes > 0)
+    options_.told(r ? nullptr : &r.error(), io::clock::now() - (p.deadline - options_.command_timeout));
+  p.done(std::move(r));
+}
+
+void node::tell_of_connection(const failure* error) {
+  if (options_.told) options_.told(error, io::clock::now() - started_);
 }
 
 void node::on_bytes(std::string_view bytes) {
@@ -203,6 +216,7 @@ failure node::lost(const failure& why) const {
 void node::end(failure why, bool first_is_at_fault) {
   if (over_) return;
   over_ = lost(why);
+  if (!ready_) tell_of_connection(&why);
   owner_.node_ending(*this, why, *over_);
   if (transport_) transport_->close();
   for (const auto t : {connect_timer_, deadline_timer_, renewal_timer_})
@@ -211,7 +225,7 @@ void node::end(failure why, bool first_is_at_fault) {
   waiting_.clear();
   bool at_fault = first_is_at_fault;
   for (const auto& p : waiting) {
-    p.done(at_fault ? why : *over_);
+    answer(p, at_fault ? why : *over_);
     at_fault = false;
   }
   for (const auto& c : std::exchange(after_login_, {})) c.done(*over_);

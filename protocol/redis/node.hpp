@@ -93,6 +93,8 @@ class node : public std::enable_shared_from_this<node> {
   void write_own(const std::vector<std::string>& argv, io::clock::time_point deadline, client::reply_fn done);
   bool on_reply(raw_reply r);
   void on_error(pending p, misdirected command, const std::string& line);
+  void answer(const pending& p, result<reply> r);
+  void tell_of_connection(const failure* error);
   void on_bytes(std::string_view bytes);
   void on_transport_end(failure why);
   std::string_view first_kept(size_t bytes) const;
@@ -115,6 +117,7 @@ class node : public std::enable_shared_from_this<node> {
   size_t kept_head_ = 0;
   std::string early_bytes_;
   std::vector<queued> early_;
+  io::clock::time_point started_{};
   bool ready_ = false;
   std::optional<failure> over_;  ///< what a command gets now
   io::timer_id connect_timer_ = 0;

@@ -99,6 +99,7 @@ void node::hello_answered(result<reply> info) {
   loop_.cancel(connect_timer_);
   connect_timer_ = 0;
   ready_ = true;
+  tell_of_connection(nullptr);
   if (options_.tokens) plan_renewal();
   owner_.node_ready(*this, info ? info->text : std::string{});
   if (!over_) send_early();

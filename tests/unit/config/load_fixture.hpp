@@ -1,9 +1,12 @@
 // One call of config::load in a folder of its own that is removed afterwards.
 #pragma once
 
+#include <stdlib.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,7 +17,11 @@
 namespace mw::config::test {
 
 /// mkdtemp below the system's folder for temporary files.
-std::filesystem::path make_folder();
+inline std::filesystem::path make_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "mw-config-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
+  return name;
+}
 
 class scene {
  public:

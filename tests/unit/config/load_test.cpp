@@ -1,9 +1,6 @@
 #include "protocol/config/load.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
-
-#include <stdexcept>
 
 #include "load_fixture.hpp"
 #include "protocol/config/file.hpp"
@@ -12,12 +9,6 @@ using namespace std::chrono_literals;
 using namespace mw::config;
 using mw::config::test::has;
 using mw::config::test::scene;
-
-std::filesystem::path mw::config::test::make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "mw-config-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-  return name;
-}
 
 TEST_CASE("the original's four variables suffice, and its defaults hold") {
   const auto l = scene{}.four().run();
@@ -344,12 +335,6 @@ TEST_CASE("telemetry is off by default and set by the usual variables") {
   CHECK(t.sampler_arg == 0.25);
   CHECK(t.max_queue == 4096);
   CHECK(t.capture_content);
-}
-
-TEST_CASE("a telemetry variable that this version cannot follow is an error that says what it can") {
-  const auto problems = scene{}.four().env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").problems();
-  CHECK(problems.find("OTEL_EXPORTER_OTLP_PROTOCOL") != std::string::npos);
-  CHECK(problems.find("http/protobuf") != std::string::npos);
 }
 
 TEST_CASE("no secret is in the printed configuration, a note or a problem line") {
