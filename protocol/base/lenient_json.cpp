@@ -123,7 +123,7 @@ class scanner {
   bool list(char close);
   bool member();
   bool string();
-  void escape();
+  bool escape();
   bool number();
   bool word();
 
@@ -212,7 +212,7 @@ bool scanner::string() {
     const char c = in_[at_];
     if (c == '\\' || is_control(c)) {
       take();
-      escape();
+      if (!escape()) return false;
       taken = at_;
       continue;
     }
@@ -228,14 +228,14 @@ bool scanner::string() {
 }
 
 /// A control character or a backslash.
-void scanner::escape() {
+bool scanner::escape() {
   const char c = in_[at_];
   if (is_control(c)) {
     std::string quoted;
     append_json_string(quoted, std::string_view{&c, 1});
     out_.append(quoted, 1, quoted.size() - 2);
     ++at_;
-    return;
+    return true;
   }
   const std::string_view rest = in_.substr(at_ + 1);
   const bool unit = rest.size() >= 5 && rest[0] == 'u' && std::all_of(&rest[1], &rest[5], is_hex);
@@ -247,9 +247,11 @@ void scanner::escape() {
     out_ += '\'';
     at_ += 2;
   } else {
+    if (rest.starts_with('u')) return failed_at(at_, "half an escape");
     out_.append(R"(\\)");
     ++at_;
   }
+  return true;
 }
 
 bool scanner::number() {

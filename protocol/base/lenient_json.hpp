@@ -5,7 +5,7 @@
 //   None, True, False                                          null, true, false
 //   a control character inside a string                        its escape
 //   \' inside a string                                         '
-//   a backslash that begins no escape of JSON                  an escaped backslash
+//   a backslash before any other sign but u                    an escaped backslash
 //   a comma before } or ]                                      nothing
 // Everything else must be JSON; then the answer is a text that the strict parser takes. Else it is the place
 // of the first fault: its byte, counted from 0, and its path, which names identifiers only, never values.

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "protocol/base/lenient_json.hpp"
+
 namespace mw::chat {
 namespace {
 
@@ -61,10 +63,19 @@ std::string repair_surrogates(std::string_view json) {
 
 json_document::json_document(std::string_view json) {
   if (json.starts_with("\xEF\xBB\xBF")) json.remove_prefix(3);
-  if (has_lone_surrogate(json))
-    error_ = parser_->parse(repair_surrogates(json)).get(root_);
-  else
-    error_ = parser_->parse(json.data(), json.size(), true).get(root_);
+  std::string repaired;
+  if (has_lone_surrogate(json)) json = repaired = repair_surrogates(json);
+  const auto error = parser_->parse(json.data(), json.size(), true).get(root_);
+  if (error != simdjson::SUCCESS) read_leniently(json);
+}
+
+void json_document::read_leniently(std::string_view json) {
+  const auto again = mw::read_leniently(json);
+  if (const auto* fault = std::get_if<json_fault>(&again)) {
+    error_ = to_string(*fault);
+  } else if (const auto error = parser_->parse(std::get<std::string>(again)).get(root_)) {
+    error_ = simdjson::error_message(error);
+  }
 }
 
 }  // namespace mw::chat

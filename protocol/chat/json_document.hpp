@@ -1,6 +1,7 @@
 // Reads one JSON text with a borrowed parser; its elements are views into the document. Lone UTF-16
 // surrogates in escapes (Python writes them as they come) are read as U+FFFD instead of failing the whole
-// text. Nesting deeper than 1,024 levels is an error, never a crash.
+// text. What the strict parser refuses is read a second time as base/lenient_json.hpp says. Nesting deeper
+// than 1,000 levels is an error, never a crash.
 #pragma once
 
 #include <string>
@@ -15,13 +16,15 @@ class json_document {
   /// `json` is copied into the parser's own padded buffer; it may go away afterwards.
   explicit json_document(std::string_view json);
 
-  /// nullptr, or what is wrong, in words without any piece of the text.
-  const char* error() const { return error_ ? simdjson::error_message(error_) : nullptr; }
+  /// nullptr, or what is wrong and where, in words without any piece of the text.
+  const char* error() const { return error_.empty() ? nullptr : error_.c_str(); }
   simdjson::dom::element root() const { return root_; }
 
  private:
+  void read_leniently(std::string_view json);
+
   borrowed_parser parser_;
-  simdjson::error_code error_ = simdjson::SUCCESS;
+  std::string error_;
   simdjson::dom::element root_;
 };
 

@@ -46,8 +46,7 @@ TEST_CASE("a comma at the end is dropped, one too many is a fault") {
 
 TEST_CASE("Python's words and backslashes that escape nothing are written as JSON writes them") {
   CHECK(plain("[None, True, False, null]") == "[null,true,false,null]");
-  CHECK(plain(R"(["it\'s", "C:\data", "\u12", "\u00e4\n\\d"])") ==
-        R"(["it's","C:\\data","\\u12","\u00e4\n\\d"])");
+  CHECK(plain(R"(["it\'s", "C:\data", "\u00e4\n\\d"])") == R"(["it's","C:\\data","\u00e4\n\\d"])");
 }
 
 TEST_CASE("what remains broken names its byte and its path, never a value") {
@@ -60,15 +59,16 @@ TEST_CASE("what remains broken names its byte and its path, never a value") {
   CHECK(plain(R"({"a":01})") == "FAULT: not a number of JSON at byte 5, $.a");
   CHECK(plain(R"({"a" 1})") == "FAULT: unexpected sign at byte 5, $.a");
   CHECK(plain("{\"a\":\"\xff\"}") == "FAULT: not UTF-8 at byte 6, $.a");
+  CHECK(plain(R"({"a":"\u12"})") == "FAULT: half an escape at byte 6, $.a");
   CHECK(plain("") == "FAULT: the text ends too early at byte 0, $");
   CHECK(plain(R"({"a":)") == "FAULT: the text ends too early at byte 5, $.a");
   CHECK(plain("{'a':1}") == "FAULT: unexpected sign at byte 1, $.?");
 }
 
 TEST_CASE("what is read leniently is JSON to the strict parser") {
-  for (const char* json : {R"({"a":NaN})", "[1e400]", "[99999999999999999999]", "[1,]", "{}", "[]",
-                           "\"a\tb\"", "None", "-0", "[-0.0]", R"(["\'","\x","\u","\\","\"","\/"])",
-                           "[0.1e-9999]", "[123456789012345678901234567890.5]"}) {
+  for (const char* json :
+       {R"({"a":NaN})", "[1e400]", "[99999999999999999999]", "[1,]", "{}", "[]", "\"a\tb\"", "None", "-0",
+        "[-0.0]", R"(["\'","\x","\\","\"","\/"])", "[0.1e-9999]", "[123456789012345678901234567890.5]"}) {
     CAPTURE(json);
     CHECK(strict_takes(plain(json)));
   }
