@@ -92,7 +92,7 @@ std::string_view written_number(std::string_view t, bool whole) {
 
 class scanner {
  public:
-  explicit scanner(std::string_view json) : in_(json) { out_.reserve(json.size() + json.size() / 16); }
+  explicit scanner(std::string_view json) : in_(json) {}
 
   std::variant<std::string, json_fault> read() {
     skip_space();
@@ -102,6 +102,12 @@ class scanner {
       failed_at(at_, "more text after the value");
     }
     return std::move(fault_);
+  }
+  first_value read_first() {
+    first_value first;
+    if (value()) first.json = std::move(out_);
+    first.end = at_;
+    return first;
   }
 
  private:
@@ -291,6 +297,10 @@ std::string to_string(const json_fault& f) {
 
 std::variant<std::string, json_fault> read_leniently(std::string_view json) {
   return scanner{json}.read();
+}
+
+first_value read_first_value(std::string_view text) {
+  return scanner{text}.read_first();
 }
 
 }  // namespace mw

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,5 +31,12 @@ std::string to_string(const json_fault& f);
 
 /// The text as plain JSON, or where it cannot be read as such. Nesting deeper than 1,000 levels is a fault.
 std::variant<std::string, json_fault> read_leniently(std::string_view json);
+
+struct first_value {
+  std::optional<std::string> json;  ///< nullopt: no whole value stands there
+  size_t end = 0;                   ///< one past the value, or past what was looked at
+};
+/// The value at the beginning of a text that may go on with something else.
+first_value read_first_value(std::string_view text);
 
 }  // namespace mw

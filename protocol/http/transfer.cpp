@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "protocol/http/content_encoding.hpp"
 #include "protocol/http/server_message.hpp"
 #include "protocol/io/open_files.hpp"
 
@@ -284,6 +285,15 @@ result<response> transfer::finish(CURLcode code, io::clock::time_point now) {
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   answer_.status = static_cast<int>(status);
   answer_.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - current_.sent);
+  // Of an error the status says enough.
+  if (is_encoded(answer_))
+    if (auto plain = decode_body(answer_, current_.what.max_response_bytes); !plain && status < 300) {
+      auto why = plain.error();
+      why.detail = describe(current_.what) + ": " + why.detail;
+      current_.what = {};
+      answer_ = {};
+      return why;
+    }
   current_.what = {};
   return std::move(answer_);
 }

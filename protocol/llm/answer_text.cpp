@@ -1,43 +1,33 @@
 #include "protocol/llm/answer_text.hpp"
 
+#include "protocol/base/lenient_json.hpp"
+
 namespace mw::llm {
 namespace {
 
-constexpr size_t most_candidates = 16;
-
-/// One past the bracket that closes the one at `begin`; npos where the text ends before.
-size_t end_of_object(std::string_view text, size_t begin) {
-  size_t depth = 0;
-  bool in_string = false;
-  for (size_t i = begin; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{') {
-      ++depth;
-    } else if (c == '}' && --depth == 0) {
-      return i + 1;
-    }
-  }
-  return std::string_view::npos;
-}
+constexpr size_t most_objects = 16;
+/// A text made to be looked at again and again is given up.
+constexpr size_t looks_at_each_byte = 16;
+constexpr size_t first_words = 32;
 
 }  // namespace
 
-std::vector<std::string_view> json_objects_in(std::string_view text) {
-  std::vector<std::string_view> out;
-  for (size_t tried = 0, at = text.find('{'); at != std::string_view::npos && tried < most_candidates;
-       ++tried) {
-    const size_t end = end_of_object(text, at);
-    if (end == std::string_view::npos) {
-      at = text.find('{', at + 1);
-    } else {
-      out.push_back(text.substr(at, end - at));
-      at = text.find('{', end);
+text_objects json_objects_in(std::string_view text) {
+  text_objects out;
+  size_t left = text.size() * looks_at_each_byte;
+  for (size_t at = text.find('{'); at != std::string_view::npos;) {
+    auto first = read_first_value(text.substr(at));
+    if (first.json) {
+      if (out.whole.size() == most_objects) out.whole.erase(out.whole.begin());
+      out.whole.push_back(std::move(*first.json));
+      out.broken = {};
+      at = text.find('{', at + first.end);
+      continue;
     }
+    if (out.broken.empty()) out.broken = text.substr(at, first_words);
+    if (first.end > left) break;
+    left -= first.end;
+    at = text.find('{', at + 1);
   }
   return out;
 }

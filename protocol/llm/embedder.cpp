@@ -1,5 +1,6 @@
 #include "protocol/llm/embedder.hpp"
 
+#include <optional>
 #include <unordered_map>
 
 #include "protocol/base/json_writer.hpp"
@@ -123,11 +124,14 @@ void embedder::impl::take(const std::shared_ptr<call>& c, result<http::response>
     return finish(c);
   }
   if (token_refused && !std::exchange(c->token_renewed, true)) return ask(c);
-  if (auto why = read_refusal(*got, where_.host, std::chrono::system_clock::now(), how_)) {
+  std::optional<failure> why;
+  if (got->status == 200) c->out = read_embedding(*got, where_.host, options_.dimensions);
+  // A vector that is there needs no second look: thousands of numbers.
+  if (got->status != 200 || (!c->out.vector && c->out.vector.error().code == errc::malformed))
+    why = read_refusal(*got, where_.host, std::chrono::system_clock::now(), how_);
+  if (why) {
     if (ask_later(c, *why)) return;
     c->out.vector = std::move(*why);
-  } else {
-    c->out = read_embedding(*got, where_.host, options_.dimensions);
   }
   finish(c);
 }

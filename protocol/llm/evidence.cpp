@@ -2,22 +2,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <optional>
-#include <tuple>
 #include <unordered_map>
 
 #include "protocol/base/iso_time.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/chat/json_document.hpp"
-#include "protocol/llm/answer_text.hpp"
+#include "protocol/llm/answer_fields.hpp"
 #include "protocol/memory/items.hpp"
 
 namespace mw::llm {
 namespace {
 
-using chat::text_at;
 using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
@@ -144,34 +141,55 @@ class quoted_messages {
   std::unordered_map<size_t, std::string> folded_;
 };
 
-failure invalid(std::string why) {
-  return fail(dependency::llm, errc::invalid_answer, std::move(why));
+/// Of an operation. What is no text already is kept in `mended`.
+std::string_view text_or_mended(const object& o, std::string_view name, std::string& mended) {
+  const auto e = field_of(o, name);
+  if (!e) return {};
+  if (e->is_string()) return chat::text_or_empty(*e);
+  return mended = text_in(*e);
 }
 
-status read_list(const object& root, const char* name, size_t max_count, std::vector<std::string>& out) {
-  array values;
-  if (root.at_key(name).get(values) != simdjson::SUCCESS)
-    return invalid(std::string{name} + " is not an array of strings");
-  for (const auto v : values) {
-    std::string_view text;
-    if (v.get(text) != simdjson::SUCCESS)
-      return invalid(std::string{name} + " holds something else than strings");
-    if (out.size() >= max_count) continue;
-    std::string item = memory::clean_text(text, max_name_bytes);
-    if (!item.empty() && memory::find_item(out, item) >= out.size()) out.push_back(std::move(item));
+/// Too many to look for a quote in each.
+constexpr size_t most_unnamed = 50;
+
+/// Indices of the messages that an operation may quote: those it names; where it names none, all that are new
+/// and the user's.
+std::vector<size_t> quotable(const object& o, const analysis_input& input) {
+  const auto named = field_of(o, "message");
+  std::vector<size_t> out;
+  if (named && !named->is_null()) {
+    for (const size_t number : message_numbers_in(*named))
+      if (number <= input.messages.size()) out.push_back(number - 1);
+    return out;
   }
-  return ok;
+  for (size_t i = 0; i < input.messages.size(); ++i)
+    if (input.messages[i].fresh && input.messages[i].from == chat::role::user) out.push_back(i);
+  return out.size() <= most_unnamed ? out : std::vector<size_t>{};
 }
 
-/// Index of the message "m3" among the input's, or nullopt.
-std::optional<size_t> message_index(std::string_view label, const analysis_input& input) {
-  size_t number = 0;
-  if (label.starts_with('m') || label.starts_with('M')) label.remove_prefix(1);
-  const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
-  if (error != std::errc{} || end != label.data() + label.size() || number == 0 ||
-      number > input.messages.size())
-    return std::nullopt;
-  return number - 1;
+struct evidence {
+  size_t index = 0;
+  size_t place = 0;  ///< of the quote, in the folded text
+};
+
+/// The first message that may be quoted and holds the quote; where none does, what is wrong with the first of
+/// them is counted.
+std::optional<evidence> evidence_of(const std::vector<size_t>& named, std::string_view quote,
+                                    const analysis_input& input, quoted_messages& quoted, analysis& out) {
+  uint32_t* wrong = &out.dropped_not_fresh;
+  for (const size_t index : named) {
+    const auto& message = input.messages[index];
+    const bool first = index == named.front();
+    if (!message.fresh) continue;
+    if (message.from != chat::role::user) {
+      if (first) wrong = &out.dropped_not_user;
+      continue;
+    }
+    if (const auto place = quoted.place_of(index, quote)) return evidence{index, *place};
+    if (first) wrong = &out.dropped_no_quote;
+  }
+  ++*wrong;
+  return std::nullopt;
 }
 
 /// The stored item that the model means, in its stored spelling.
@@ -182,47 +200,35 @@ std::string as_stored(const std::string& item, memory::category in, const analys
 }
 
 void read_operation(const object& o, const analysis_input& input, quoted_messages& quoted, analysis& out) {
-  const auto op = memory::op_kind_from(text_at(o, "op"));
-  const auto in = memory::category_from(text_at(o, "category"));
-  const std::string item = memory::clean_text(text_at(o, "item"), max_operation_item_bytes + 1);
+  std::string mended;
+  const auto op = op_in(text_or_mended(o, "op", mended));
+  const auto in = category_in(text_or_mended(o, "category", mended));
+  const std::string item = memory::clean_text(text_or_mended(o, "item", mended), max_operation_item_bytes + 1);
   if (!op || !in || item.empty() || item.size() > max_operation_item_bytes) {
     ++out.dropped_malformed;
     return;
   }
-  const auto index = message_index(text_at(o, "message"), input);
-  if (!index || !input.messages[*index].fresh) {
-    ++out.dropped_not_fresh;
-    return;
-  }
-  const auto& message = input.messages[*index];
-  if (message.from != chat::role::user) {
-    ++out.dropped_not_user;
-    return;
-  }
-  const std::string_view quote = text_at(o, "quote");
-  const auto place = quoted.place_of(*index, quote);
-  if (!place) {
-    ++out.dropped_no_quote;
-    return;
-  }
+  std::string mended_quote;
+  const std::string_view quote = text_or_mended(o, "quote", mended_quote);
+  const auto said_in = evidence_of(quotable(o, input), quote, input, quoted, out);
+  if (!said_in) return;
+  const auto& message = input.messages[said_in->index];
   memory::operation found;
   found.op = *op;
   found.in = *in;
   found.item = *op == memory::op_kind::remove ? as_stored(item, *in, input) : item;
   if (*op == memory::op_kind::replace)
-    found.replaces = as_stored(memory::clean_item(text_at(o, "replaces")), *in, input);
+    found.replaces = as_stored(memory::clean_item(text_or_mended(o, "replaces", mended)), *in, input);
   found.quote = memory::clean_item(quote);
   found.evidence = message.position;
   const wall_time said{std::chrono::microseconds{message.said_us}};
   if (message.said_us != 0 && parse_iso_time(message.position.timestamp) != said)
     found.said = format_iso_time(said);
-  found.place = {message.place, static_cast<uint32_t>(*place), 0};
+  found.place = {message.place, static_cast<uint32_t>(said_in->place), 0};
   out.operations.push_back(std::move(found));
 }
 
-status read_operations(const object& root, const analysis_input& input, analysis& out) {
-  array operations;
-  if (root["operations"].get(operations) != simdjson::SUCCESS) return invalid("operations is not an array");
+void read_list(const array& operations, const analysis_input& input, analysis& out) {
   quoted_messages quoted{input};
   size_t looked_at = 0;
   for (const auto e : operations) {
@@ -234,22 +240,6 @@ status read_operations(const object& root, const analysis_input& input, analysis
       read_operation(o, input, quoted, out);
     }
   }
-  return ok;
-}
-
-result<analysis> read_object(const object& root, const analysis_input& input) {
-  analysis out;
-  out.summary = memory::clean_text(text_at(root, "summary"), max_summary_bytes);
-  if (out.summary.empty()) return invalid("summary is missing or empty");
-  for (auto [name, count, list] :
-       {std::tuple{"themes", max_themes, &out.themes}, std::tuple{"persons", max_names, &out.persons},
-        std::tuple{"places", max_names, &out.places}})
-    if (auto read = read_list(root, name, count, *list); !read) return read.error();
-  const std::string_view mood = text_at(root, "user_sentiment");
-  if (mood.empty()) return invalid("user_sentiment is missing");
-  out.user_sentiment = memory::sentiment_from(mood).value_or(memory::sentiment::neutral);
-  if (auto read = read_operations(root, input, out); !read) return read.error();
-  return out;
 }
 
 }  // namespace
@@ -260,19 +250,19 @@ bool contains_quote(std::string_view text, std::string_view quote) {
       .has_value();
 }
 
-result<analysis> read_analysis(std::string_view content, const analysis_input& input) {
-  const auto read = [&](std::string_view text) -> std::optional<result<analysis>> {
-    const chat::json_document document{text};
-    object root;
-    if (document.error() != nullptr || document.root().get(root) != simdjson::SUCCESS) return std::nullopt;
-    return read_object(root, input);
-  };
-  // Where the server enforces the schema, the whole answer is the object.
-  if (content.starts_with('{'))
-    if (auto whole = read(content)) return std::move(*whole);
-  for (const std::string_view candidate : json_objects_in(content))
-    if (auto piece = read(candidate)) return std::move(*piece);
-  return invalid("the answer holds no complete JSON object");
+void read_operations(const element& value, const analysis_input& input, analysis& out) {
+  array operations;
+  object one;
+  if (value.get(operations) == simdjson::SUCCESS) return read_list(operations, input, out);
+  if (value.get(one) == simdjson::SUCCESS) {
+    quoted_messages quoted{input};
+    return read_operation(one, input, quoted, out);
+  }
+  if (value.is_null()) return;
+  const chat::json_document document{chat::text_or_empty(value)};
+  if (document.error() == nullptr && document.root().get(operations) == simdjson::SUCCESS)
+    return read_list(operations, input, out);
+  ++out.dropped_malformed;
 }
 
 }  // namespace mw::llm

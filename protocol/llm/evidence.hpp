@@ -2,12 +2,15 @@
 // name one of the fresh messages, written by the user, and quote it (DESIGN 1.4); what fails is dropped and
 // counted. Texts are cleaned (one line, no control or direction-changing characters), counts and lengths are
 // enforced. Quotes are compared with case, white space, Unicode quotation marks, dashes and ellipses folded.
-// Tolerates servers that do not enforce the schema: fences and prose around the object. Pure.
+// Where a server does not enforce the schema, the last whole analysis of the text is taken, whatever
+// thoughts, drafts and echoes stand before it and whatever wraps it, and its fields are mended one by one
+// (answer_fields.hpp): no list is worth the whole answer. Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include "protocol/base/json_parser.hpp"
 #include "protocol/llm/analyst.hpp"
 
 namespace mw::llm {
@@ -20,9 +23,13 @@ inline constexpr size_t max_name_bytes = 120;
 inline constexpr size_t max_operation_item_bytes = 300;
 inline constexpr size_t max_summary_bytes = 2'000;
 
-/// invalid_answer where there is no object, no summary, no operations array, or a list that is none; the
-/// detail fits into a repair request (no conversation text).
+/// invalid_answer where no object has a summary and at least one other field of the schema, or where one more
+/// begins behind the last and is cut off; the detail fits into a repair request (no conversation text).
 result<analysis> read_analysis(std::string_view content, const analysis_input& input);
+
+/// The operations of an analysis: a list, one in place of a list, or a list as JSON in a text. What fails is
+/// dropped and counted in `out`.
+void read_operations(const simdjson::dom::element& value, const analysis_input& input, analysis& out);
 
 /// Whether the text contains the quote after folding. An empty quote, or a single letter of a longer text, is
 /// no quote.

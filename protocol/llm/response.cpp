@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "protocol/chat/json_document.hpp"
+#include "protocol/llm/error_words.hpp"
 #include "protocol/llm/request.hpp"
 
 namespace mw::llm {
@@ -32,54 +33,6 @@ void read_usage(const object& root, memory::usage& u) {
     u.reasoning_tokens = number_at(details, "reasoning_tokens");
 }
 
-struct error_words {
-  std::string code;
-  std::string param;
-  std::string type;
-  std::string message;
-  bool filtered = false;
-};
-
-/// What servers of FastAPI's kind say: [{"type":"extra_forbidden","loc":["body","NAME"],"msg":...}].
-void read_details(const object& o, error_words& e) {
-  for (const std::string_view name : {"detail", "details"}) {
-    simdjson::dom::array details;
-    object first;
-    simdjson::dom::array place;
-    if (o.at_key(name).get(details) != simdjson::SUCCESS || details.size() == 0 ||
-        details.at(0).get(first) != simdjson::SUCCESS)
-      continue;
-    e.message.append(" ").append(text_at(first, "msg"));
-    if (text_at(first, "type") == "extra_forbidden") e.code = "unknown_parameter";
-    if (first["loc"].get(place) != simdjson::SUCCESS) continue;
-    for (const auto step : place)
-      if (step.is_string()) e.param = text_or_empty(step);
-  }
-}
-
-/// {"error":{...}}, Azure's innererror, Azure gateway's bare {"statusCode","message"}, or {"error":"text"}.
-error_words read_error(const object& root) {
-  error_words e;
-  object error;
-  if (root["error"].get(error) != simdjson::SUCCESS) {
-    e.message = text_at(root, "error");
-    if (e.message.empty()) e.message = text_at(root, "message");
-    read_details(root, e);
-    if (root["message"].get(error) == simdjson::SUCCESS) read_details(error, e);
-    return e;
-  }
-  e.code = text_at(error, "code");
-  e.param = text_at(error, "param");
-  e.type = text_at(error, "type");
-  e.message = text_at(error, "message");
-  object inner;
-  read_details(error, e);
-  e.filtered = e.code == "content_filter";
-  if (error["innererror"].get(inner) == simdjson::SUCCESS)
-    e.filtered = e.filtered || text_at(inner, "code") == "ResponsibleAIPolicyViolation";
-  return e;
-}
-
 bool says(const error_words& e, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view w) { return e.message.find(w) != std::string::npos; });
@@ -97,6 +50,7 @@ std::string identifier(const std::string& text) {
 failure explain(errc code, int status, const error_words& e, const std::string& host,
                 std::string_view advice) {
   std::string text = "HTTP " + std::to_string(status) + " of " + host;
+  if (status == 200) text += ", which stands for " + std::to_string(stands_for(e));
   const std::string word = identifier(e.code.empty() ? e.type : e.code);
   if (!word.empty()) text += " (" + word + ")";
   if (!advice.empty()) text.append(": ").append(advice);
@@ -135,7 +89,7 @@ std::optional<uint32_t> largest_output(const error_words& e) {
 failure bad_request(int status, const error_words& e, const std::string& host) {
   if (e.filtered)
     return explain(errc::content_filtered, status, e, host, "the content filter refused the prompt");
-  if (context_exceeded(e) || status == 413)
+  if (context_exceeded(e) || status == 413 || e.status == 413)
     return explain(errc::context_too_long, status, e, host, "the prompt is longer than the model takes");
   // A model that thinks had no token left for a word: some deployments call that a bad request.
   if (says(e, {"model output limit was reached"}))
@@ -146,8 +100,8 @@ failure bad_request(int status, const error_words& e, const std::string& host) {
 }
 
 /// Azure answers 401 both to a token that is no good and to an identity without a role.
-failure not_let_in(int status, const error_words& e, const std::string& host, sign_in how) {
-  if (status == 403 || e.code == "PermissionDenied")
+failure not_let_in(int status, const error_words& e, const std::string& host, sign_in how, int meant) {
+  if (meant == 403 || e.code == "PermissionDenied")
     return explain(errc::forbidden, status, e, host,
                    how == sign_in::token
                        ? "the identity may not use this deployment; it needs the role Cognitive Services "
@@ -165,68 +119,132 @@ failure not_let_in(int status, const error_words& e, const std::string& host, si
   }
 }
 
+/// `status` is the response's own; 200 where a gateway wrapped the failure in one.
 failure read_failure(int status, const error_words& e, const std::string& host, sign_in how) {
-  if (status == 401 || status == 403) return not_let_in(status, e, host, how);
-  if (status == 404)
+  int meant = status == 200 ? stands_for(e) : status;
+  // Some say what passes by itself in the status of a bad request.
+  if (const int named = named_status(e); (meant == 400 || meant == 422) && (named == 429 || named >= 500))
+    meant = named;
+  if (meant == 401 || meant == 403) return not_let_in(status, e, host, how, meant);
+  if (meant == 404)
     return explain(errc::not_found, status, e, host, "no such deployment or path; check the endpoint");
-  if (status == 429) return explain(errc::throttled, status, e, host, "asked to slow down");
-  if (status == 408 || status >= 500)
+  if (meant == 429) return explain(errc::throttled, status, e, host, "asked to slow down");
+  if (meant == 408 || meant >= 500)
     return explain(errc::overloaded, status, e, host, "the service is not available");
-  if (status < 400) return explain(errc::misconfigured, status, e, host, "not an answer; check the endpoint");
+  if (meant < 400) return explain(errc::misconfigured, status, e, host, "not an answer; check the endpoint");
   return bad_request(status, e, host);
 }
 
-/// A string, or the text parts of an array.
-std::string content_text(const object& message) {
-  element content;
-  if (message["content"].get(content) != simdjson::SUCCESS) return {};
-  simdjson::dom::array parts;
-  if (content.get(parts) != simdjson::SUCCESS) return std::string{text_or_empty(content)};
+std::string text_of_parts(const simdjson::dom::array& parts) {
   std::string out;
   object part;
-  for (const auto p : parts)
-    if (p.get(part) == simdjson::SUCCESS) out += text_at(part, "text");
+  for (const auto p : parts) {
+    if (p.is_string()) out += text_or_empty(p);
+    if (p.get(part) != simdjson::SUCCESS) continue;
+    const std::string_view type = text_at(part, "type");
+    const bool thought =
+        type.find("think") != std::string_view::npos || type.find("reason") != std::string_view::npos;
+    if (!thought) out += text_at(part, "text");
+  }
   return out;
+}
+
+/// A string, the text parts of an array, or an object in place of its text.
+std::string text_of(const simdjson::simdjson_result<element>& value) {
+  element e;
+  simdjson::dom::array parts;
+  object whole;
+  if (value.get(e) != simdjson::SUCCESS) return {};
+  if (e.get(parts) == simdjson::SUCCESS) return text_of_parts(parts);
+  if (e.get(whole) != simdjson::SUCCESS) return std::string{text_or_empty(e)};
+  const std::string_view text = text_at(whole, "text");
+  return text.empty() ? simdjson::minify(e) : std::string{text};
+}
+
+/// Where the content is empty: some servers put the answer into a call of a tool, or into what was thought.
+std::string text_elsewhere(const object& message) {
+  object call;
+  if (message["tool_calls"].at(0)["function"].get(call) == simdjson::SUCCESS)
+    if (auto text = text_of(call["arguments"]); !text.empty()) return text;
+  if (message["function_call"].get(call) == simdjson::SUCCESS)
+    if (auto text = text_of(call["arguments"]); !text.empty()) return text;
+  for (const std::string_view name : {"parsed", "reasoning_content", "reasoning"})
+    if (auto text = text_of(message.at_key(name)); !text.empty()) return text;
+  return {};
+}
+
+bool refuses(const object& message) {
+  if (!text_at(message, "refusal").empty()) return true;
+  simdjson::dom::array parts;
+  if (message["content"].get(parts) != simdjson::SUCCESS) return false;
+  return std::any_of(parts.begin(), parts.end(), [](const element& part) {
+    object o;
+    return part.get(o) == simdjson::SUCCESS && text_at(o, "type") == "refusal";
+  });
+}
+
+/// Of several choices the first that was ended and has text, else the first.
+bool find_choice(const object& root, object& choice, object& message) {
+  simdjson::dom::array choices;
+  if (root["choices"].get(choices) != simdjson::SUCCESS) return false;
+  bool found = false;
+  for (const auto c : choices) {
+    object other;
+    object said;
+    if (c.get(other) != simdjson::SUCCESS || other["message"].get(said) != simdjson::SUCCESS) continue;
+    const bool good = text_at(other, "finish_reason") == "stop" && !text_of(said["content"]).empty();
+    if (found && !good) continue;
+    found = true;
+    choice = other;
+    message = said;
+    if (good) break;
+  }
+  return found;
 }
 
 void read_choice(const object& root, reply& out) {
   const auto failed = [](errc code, const char* text) { return fail(dependency::llm, code, text); };
-  simdjson::dom::array choices;
   object choice;
   object message;
-  if (root["choices"].get(choices) != simdjson::SUCCESS || choices.size() == 0 ||
-      choices.at(0).get(choice) != simdjson::SUCCESS || choice["message"].get(message) != simdjson::SUCCESS) {
+  if (!find_choice(root, choice, message)) {
     out.content =
         failed(errc::malformed, "the answer holds no message; is the endpoint a chat completions one?");
     return;
   }
   const std::string_view reason = text_at(choice, "finish_reason");
-  out.raw = content_text(message);
-  if (!text_at(message, "refusal").empty()) {
+  out.raw = text_of(message["content"]);
+  if (refuses(message) || reason == "refusal") {
     out.content = failed(errc::refused, "the model refused");
-  } else if (reason == "content_filter") {
+  } else if (reason == "content_filter" || reason == "safety" || reason == "SAFETY") {
     out.content = failed(errc::content_filtered, "the content filter cut the answer off");
-  } else if (reason == "length") {
+  } else if (reason == "length" || reason == "max_tokens" || reason == "MAX_TOKENS") {
     out.content = failed(errc::truncated, "the answer was cut off at the output limit");
-  } else if (out.raw.empty()) {
+  } else if (out.raw.empty() && (out.raw = text_elsewhere(message)).empty()) {
     out.content = failed(errc::invalid_answer, "the answer has no text");
   } else {
     out.content = out.raw;
   }
 }
 
-/// The failure of an answer that is none; nullopt: it is to be read on.
-std::optional<failure> refusal_in(const http::response& r, const object* root, const std::string& host,
-                                  std::chrono::system_clock::time_point now, sign_in how,
-                                  std::optional<uint32_t>* output_cap) {
-  const bool told = root != nullptr && !(*root)["error"].error() && !(*root)["error"].is_null();
-  if (r.status == 200 && !told) return std::nullopt;
-  const auto words = root != nullptr ? read_error(*root) : error_words{};
-  // A gateway may wrap a failure in a 200.
-  auto why = r.status == 200 ? bad_request(r.status, words, host) : read_failure(r.status, words, host, how);
-  if (why.code == errc::throttled || why.code == errc::overloaded)
+/// The error that an answer is; nullopt: it is to be read on.
+std::optional<error_words> words_in(const http::response& r, const chat::json_document& document) {
+  const bool readable = document.error() == nullptr;
+  if (r.status != 200)
+    return readable ? read_error(document.root()) : error_in_text(r.body).value_or(error_words{});
+  return readable ? error_inside(document.root()) : error_in_text(r.body);
+}
+
+std::optional<failure> refusal_in(const http::response& r, const chat::json_document& document,
+                                  const std::string& host, std::chrono::system_clock::time_point now,
+                                  sign_in how, std::optional<uint32_t>* output_cap) {
+  const auto words = words_in(r, document);
+  if (!words) return std::nullopt;
+  auto why = read_failure(r.status, *words, host, how);
+  if (why.code == errc::throttled || why.code == errc::overloaded) {
     why.retry_after = http::retry_after(r, now);
-  if (why.code == errc::rejected && output_cap != nullptr) *output_cap = largest_output(words);
+    if (why.retry_after == std::chrono::milliseconds{0}) why.retry_after = words->retry_after;
+  }
+  if (why.code == errc::rejected && output_cap != nullptr) *output_cap = largest_output(*words);
   return why;
 }
 
@@ -239,15 +257,17 @@ reply read_reply(const http::response& r, const std::string& host, std::chrono::
   const chat::json_document document{r.body};
   object root;
   const bool readable = document.error() == nullptr && document.root().get(root) == simdjson::SUCCESS;
-  if (auto why = refusal_in(r, readable ? &root : nullptr, host, now, how, &out.output_cap)) {
+  if (readable) read_usage(root, out.used);
+  if (auto why = refusal_in(r, document, host, now, how, &out.output_cap)) {
     out.content = std::move(*why);
     return out;
   }
   if (!readable) {
-    out.content = fail(dependency::llm, errc::malformed, "the answer of " + host + " is not a JSON object");
+    std::string text = "the answer of " + host + " is not a JSON object";
+    if (document.error() != nullptr) text.append(": ").append(document.error());
+    out.content = fail(dependency::llm, errc::malformed, std::move(text));
     return out;
   }
-  read_usage(root, out.used);
   out.model = text_at(root, "model");
   read_choice(root, out);
   return out;
@@ -255,11 +275,8 @@ reply read_reply(const http::response& r, const std::string& host, std::chrono::
 
 std::optional<failure> read_refusal(const http::response& r, const std::string& host,
                                     std::chrono::system_clock::time_point now, sign_in how) {
-  if (r.status == 200) return std::nullopt;
   const chat::json_document document{r.body};
-  object root;
-  const bool readable = document.error() == nullptr && document.root().get(root) == simdjson::SUCCESS;
-  return refusal_in(r, readable ? &root : nullptr, host, now, how, nullptr);
+  return refusal_in(r, document, host, now, how, nullptr);
 }
 
 }  // namespace mw::llm
