@@ -60,6 +60,8 @@ struct verdict {
 
 /// The LLM answered, but not what can be used.
 bool is_bad_answer(errc code);
+/// The LLM answered, paid for, and it cannot even be read: the next answer will hardly be better.
+bool is_unreadable_answer(flow::stage at, errc code);
 
 struct verdict_rule {
   std::string_view name;

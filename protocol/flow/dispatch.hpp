@@ -89,6 +89,9 @@ struct dispatch_options {
   duration job_deadline = std::chrono::minutes{5};
   duration retry_min = std::chrono::milliseconds{250};
   duration retry_max = std::chrono::seconds{30};
+  /// Before a question is asked again whose answer could not be read: that one was paid for.
+  duration unreadable_min = std::chrono::seconds{5};
+  duration unreadable_max = std::chrono::minutes{2};
   uint64_t first_job = 1;  ///< a restarted dispatcher must not reuse the ids of jobs still on their way
 };
 
@@ -232,6 +235,8 @@ class dispatch {
   void carry_out(job& j, const situation& s, const job_result& r, time_point now);
   duration delay_of(const job& j, const situation& s, const verdict& v);
   duration backoff(uint32_t failures, duration most);
+  duration unreadable_pause(uint32_t failures);
+  static bool must_wait(const job& j);
   duration hold_limit(int64_t sequence_number, uint32_t delivery_count) const;
   void hold(job& j, duration delay, time_point now, bool apart = false);
   void hold_until(job& j, time_point t);

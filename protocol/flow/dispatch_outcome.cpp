@@ -236,7 +236,21 @@ duration dispatch::delay_of(const job& j, const situation& s, const verdict& v) 
                             ? std::min(options_.retry_max, options_.breaker.probe_interval)
                             : options_.retry_max;
   const duration asked = std::min<duration>(s.error.retry_after, options_.hold_limit);
+  if (is_unreadable_answer(s.at, s.error.code)) return std::max(asked, unreadable_pause(j.failures));
   return std::max(asked, backoff(j.failures, most));
+}
+
+// It was told to, or the next call may be paid in vain like the last.
+bool dispatch::must_wait(const job& j) {
+  return j.last_error == errc::throttled || is_unreadable_answer(j.last_stage, j.last_error);
+}
+
+// Between half of it and all of it.
+duration dispatch::unreadable_pause(uint32_t failures) {
+  const auto whole = std::min<duration>(options_.unreadable_max,
+                                        options_.unreadable_min * (int64_t{1} << std::min(failures, 20U)));
+  const duration half = whole / 2;
+  return half + duration{std::uniform_int_distribution<int64_t>{0, half.count()}(random_)};
 }
 
 duration dispatch::backoff(uint32_t failures, duration most) {

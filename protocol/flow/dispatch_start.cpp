@@ -70,12 +70,13 @@ bool dispatch::start_probe(time_point now) {
   return true;
 }
 
-// The first held job that this dependency has failed, else the first one; but not before a retry-after.
+// The first held job that this dependency has failed, else the first one; but not before its time where it
+// must wait.
 bool dispatch::start_held_early(dependency about, time_point now) {
   const auto start = [&](auto&& fits) {
     for (auto it = held_.begin(); it != held_.end(); ++it) {
       job& j = jobs_.at(it->second);
-      if (!fits(j) || j.last_error == errc::throttled || (j.suspect && suspect_running_ != 0)) continue;
+      if (!fits(j) || must_wait(j) || (j.suspect && suspect_running_ != 0)) continue;
       if (!turns_.try_start(j.spec.ids.user())) continue;
       unhold(j);
       submit(j, now);

@@ -88,10 +88,10 @@ void dispatch::dependency_well(dependency d, time_point now) {
   port_.note(note::breaker_closed, {nullptr, nullptr, {}, {}, d, {}});
   update_intake();
   if (blocked()) return;
-  // Everything that waited goes on at once, at the pace of the slow start; but for what was told to wait.
+  // Everything that waited goes on at once, at the pace of the slow start; but for what must wait.
   for (auto it = held_.begin(); it != held_.end();) {
     job& j = jobs_.at(it->second);
-    if (j.last_error == errc::throttled) {
+    if (must_wait(j)) {
       ++it;
       continue;
     }

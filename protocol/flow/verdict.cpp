@@ -209,6 +209,10 @@ bool is_bad_answer(errc code) {
          code == errc::refused || code == errc::content_filtered;
 }
 
+bool is_unreadable_answer(stage at, errc code) {
+  return at == stage::analyse && code == errc::malformed;
+}
+
 std::span<const verdict_rule> verdict_table() {
   return rules;
 }
