@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/memory/summary_text.hpp"
+
 namespace mw {
 namespace {
 
@@ -41,6 +43,16 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
   dropped("not-user", a.dropped_not_user);
   dropped("no-quote", a.dropped_no_quote);
   dropped("malformed", a.dropped_malformed);
+}
+
+void count_summary(observe::metrics& m, const llm::analysis& a, std::string_view session_id) {
+  const auto fault = memory::fault_of_summary(a.summary);
+  if (fault == memory::summary_fault::none) return;
+  m.summaries_unusable.at(to_string(fault)).Increment();
+  observe::log(log_level::info, "summary-says-nothing")
+      .field("session", session_id)
+      .field("cause", to_string(fault))
+      .field("effect", "a summary that is stored stays");
 }
 
 int64_t day_of(const services& s) {

@@ -17,6 +17,8 @@ inline double in_seconds(flow::duration d) {
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);
+/// And logged: a summary that says nothing never replaces one.
+void count_summary(observe::metrics& m, const llm::analysis& a, std::string_view session_id);
 /// With the day's tokens.
 void count_paid(services& s, const llm::answer& answer, std::string_view purpose);
 /// An answer that came when another one was there already, or its job had ended: paid, and used by nobody.

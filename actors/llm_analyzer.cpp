@@ -6,6 +6,7 @@
 #include "actors/tracing.hpp"
 #include "protocol/analysis/commit_building.hpp"
 #include "protocol/llm/embedder.hpp"
+#include "protocol/memory/summary_text.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw {
@@ -33,7 +34,9 @@ void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, ui
   const auto hand_over = [s, id, question, call](const std::shared_ptr<llm::answer>& a) {
     if (!s->calls.answered(id, question, call, a)) count_unused(*s, *a);
   };
-  if (!s->outside.embed || !kept->outcome) return hand_over(kept);
+  // A text that says nothing is not stored as a summary.
+  if (!s->outside.embed || !kept->outcome || memory::says_nothing(kept->outcome->summary))
+    return hand_over(kept);
   s->outside.embed(llm::embedding_text(*kept->outcome), [hand_over, kept](llm::embedding e) {
     kept->embedded = std::move(e);
     hand_over(kept);
@@ -237,6 +240,7 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   ++a.used.calls;
   if (!answer.model.empty()) a.model = answer.model;
   if (answer.outcome) {
+    if (!a.reused) count_summary(services_->metrics, *answer.outcome, a.part().session_id);
     // Nobody reads what was asked any more: the call has ended, and with this its job is done here.
     auto c = analysis::commit_of(std::move(*a.asked()), *answer.outcome, a.used, a.model);
     if (answer.embedded && answer.embedded->vector) c.embedding = *answer.embedded->vector;

@@ -5,6 +5,7 @@
 #include "protocol/base/utf8.hpp"
 #include "protocol/memory/items.hpp"
 #include "protocol/memory/json_fields.hpp"
+#include "protocol/memory/summary_text.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw::api {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "protocol/base/fnv.hpp"
+#include "protocol/memory/summary_text.hpp"
 
 namespace mw::analysis {
 namespace {
@@ -89,7 +90,7 @@ memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view
   auto out = frame_of(c, used, model);
   out.span = span_positions(c);
   out.defaults = true;
-  out.summary = default_summary;
+  out.summary = memory::default_summary;
   if (c.retry_alone) {
     record_again(out, c, reason);
   } else {

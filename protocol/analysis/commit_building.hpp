@@ -6,9 +6,6 @@
 
 namespace mw::analysis {
 
-/// The text of a record for which no summary could be made; stored only where no summary exists.
-inline constexpr std::string_view default_summary = "No summary could be made of this conversation yet.";
-
 memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
                          std::string_view model);
 /// The same, and takes the positions out of `c`; the rest of it stays.

@@ -105,9 +105,7 @@ void fill_stored(loaded_conversation& out, const memory::context& stored) {
   }
   if (!stored.conversation) return;
   out.base = stored.conversation->through;
-  if (stored.conversation->status != memory::record_status::defaults &&
-      !memory::is_placeholder_summary(stored.conversation->summary))
-    out.previous_summary = stored.conversation->summary;
+  if (memory::has_summary(*stored.conversation)) out.previous_summary = stored.conversation->summary;
 }
 
 /// The fresh messages and where they lie; takes the texts out of `c`.

@@ -5,6 +5,7 @@
 #include "protocol/base/deliberate_fault.hpp"
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/position.hpp"
+#include "protocol/memory/summary_text.hpp"
 
 namespace mw::memory {
 namespace {
@@ -73,14 +74,18 @@ void set_summary(record& r, const commit& c) {
   r.status = c.defaults ? record_status::defaults : record_status::ok;
 }
 
-/// A better summary is never replaced by a worse one (DESIGN 1.3).
+/// A better summary is never replaced by a worse one (DESIGN 1.3). Where there is none, a text that says
+/// nothing becomes the one that says so.
 void update_summary(record& r, const commit& c) {
-  const bool worse = c.defaults || c.summary.empty() || is_placeholder_summary(c.summary);
+  const bool worse = c.defaults || says_nothing(c.summary);
   if (has_summary(r)) {
     if (!c.keep_summary && !worse) set_summary(r, c);
   } else if (!c.keep_summary) {
     set_summary(r, c);
-    if (worse) r.status = record_status::defaults;
+    if (!worse) return;
+    r.status = record_status::defaults;
+    r.embedding.clear();
+    if (!c.defaults) r.summary = default_summary;
   } else {
     r.status = record_status::defaults;
   }
@@ -103,7 +108,7 @@ bool visible(const record& r, const std::optional<profile>& user) {
 }
 
 bool has_summary(const record& r) {
-  return !r.summary.empty() && r.status != record_status::defaults && !is_placeholder_summary(r.summary);
+  return !r.summary.empty() && r.status != record_status::defaults && !says_nothing(r.summary);
 }
 
 record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now) {

@@ -87,7 +87,8 @@ std::optional<commit_outcome> check_epoch(const std::optional<profile>& current,
 /// A record counts as absent where its epoch is below the profile's.
 bool visible(const record& r, const std::optional<profile>& user);
 
-/// Whether a summary that an analysis made is stored in this record (not empty, default or placeholder).
+/// Whether a summary that an analysis made is stored in this record (not the default text, nothing that
+/// says nothing: summary_text.hpp).
 bool has_summary(const record& r);
 
 inline constexpr size_t max_items = 100;

@@ -51,8 +51,4 @@ std::string record_id(std::string_view session_id, std::string_view user_id) {
   return id;
 }
 
-bool is_placeholder_summary(std::string_view summary) {
-  return summary == "Error analyzing conversation" || summary == "Failed to analyze conversation";
-}
-
 }  // namespace mw::memory

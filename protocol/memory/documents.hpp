@@ -167,7 +167,4 @@ struct record {
 /// `{sessionId}_{userId}`
 std::string record_id(std::string_view session_id, std::string_view user_id);
 
-/// Summaries that the Python worker stored when its LLM failed; they count as absent.
-bool is_placeholder_summary(std::string_view summary);
-
 }  // namespace mw::memory

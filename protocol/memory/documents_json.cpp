@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "protocol/memory/summary_text.hpp"
+
 namespace mw::memory {
 namespace {
 

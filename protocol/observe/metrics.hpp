@@ -137,6 +137,10 @@ struct metrics : private metric_registry {
                {"not-fresh", "not-user", "no-quote", "malformed", "outdated", "not-applied"});
   Counter& items_evicted = counter("memory_worker_items_evicted_total",
                                    "Profile items with the oldest evidence that gave way in a full list.");
+  labelled<Counter> summaries_unusable = counters(
+      "memory_worker_summaries_unusable_total",
+      "Analyses whose summary says nothing, by cause: one that is stored stays, and the facts are taken.",
+      "cause", {"empty", "too-short", "placeholder", "apology"});
   labelled<Counter> spans_skipped = counters(
       "memory_worker_spans_skipped_total", "Parts of conversations recorded as skipped, by reason.", "reason",
       {"refused", "content-filtered", "invalid-answer", "truncated", "budget", "memory-rejected"});

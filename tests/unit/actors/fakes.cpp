@@ -8,12 +8,13 @@ namespace {
 
 constexpr std::string_view now = "2026-11-23T12:00:00.000000+00:00";
 
-llm::answer summary_of(const texts& ids, const llm::quotas& left) {
+llm::answer summary_of(const texts& ids, const llm::quotas& left, const std::string& summary) {
   llm::answer a;
   a.left = left;
   llm::analysis out;
   out.summary = std::string{"About"};
   for (const auto& id : ids) out.summary += " " + id;
+  if (!summary.empty()) out.summary = summary;
   a.outcome = std::move(out);
   a.used.prompt_tokens = 100;
   a.used.completion_tokens = 10;
@@ -36,7 +37,7 @@ void fake_llm::answer_all() {
   for (size_t i = 0; i < calls.size(); ++i) {
     if (!calls[i].done) continue;
     const auto done = std::exchange(calls[i].done, nullptr);
-    auto answer = summary_of(calls[i].messages, left);
+    auto answer = summary_of(calls[i].messages, left, summary);
     answer.elapsed = takes;
     done(std::move(answer));
   }
@@ -161,7 +162,7 @@ void fake_llm::ask(const llm::analysis_input& input, const llm::call_limits& lim
   const texts ids = question.messages;
   calls.push_back(std::move(question));
   if (holds) return;
-  if (!bad) return done(summary_of(ids, left));
+  if (!bad) return done(summary_of(ids, left, summary));
   llm::answer a;
   a.outcome = *bad;
   a.raw = std::string{"the raw answer"};

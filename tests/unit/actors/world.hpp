@@ -77,6 +77,7 @@ struct fake_llm {
   bool holds_probes = false;          ///< until answer_probes()
   std::chrono::milliseconds takes{};  ///< as the answers to what was held say
   llm::quotas left;                   ///< as its answers say
+  std::string summary;                ///< of its answers; empty: made of the messages' ids
   /// Of the next embeddings, where llm_analyzer.embeddings_endpoint is set; made up when empty.
   std::deque<failure> no_embeddings;
   bool holds_embeddings = false;

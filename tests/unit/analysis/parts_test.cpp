@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "protocol/memory/summary_text.hpp"
 #include "tests/unit/analysis/chats.hpp"
 
 namespace mw::analysis {
@@ -132,7 +133,7 @@ TEST_CASE("defaults record the new messages as skipped once, and what was skippe
   const auto c = commit_of_defaults(loaded(7, before), "content-filtered", {}, "model");
   CHECK(c.retried.empty());
   CHECK(c.defaults);
-  CHECK(c.summary == default_summary);
+  CHECK(c.summary == memory::default_summary);
   CHECK(c.operations.empty());
   CHECK(texts_of(c.skipped) == names{"m5-m7 content-filtered 1"});
   CHECK(c.through == mark(7));
