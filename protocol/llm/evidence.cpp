@@ -203,7 +203,8 @@ void read_operation(const object& o, const analysis_input& input, quoted_message
   std::string mended;
   const auto op = op_in(text_or_mended(o, "op", mended));
   const auto in = category_in(text_or_mended(o, "category", mended));
-  const std::string item = memory::clean_text(text_or_mended(o, "item", mended), max_operation_item_bytes + 1);
+  const std::string item =
+      memory::clean_text(text_or_mended(o, "item", mended), max_operation_item_bytes + 1);
   if (!op || !in || item.empty() || item.size() > max_operation_item_bytes) {
     ++out.dropped_malformed;
     return;
