@@ -18,7 +18,32 @@ void note_given_up(services& s, const analysis::book_entry& e) {
       .field("effect", "these messages are not asked about again");
 }
 
+/// The first time only; which sessions were told is forgotten when they are many.
+bool tell_once(services& s, std::string_view session_id) {
+  constexpr size_t most = 10'000;
+  if (s.told_sessions.size() >= most) s.told_sessions.clear();
+  return s.told_sessions.insert(std::hash<std::string_view>{}(session_id)).second;
+}
+
 }  // namespace
+
+void count_passed_over(services& s, const analysis::preparation& p, std::string_view session_id) {
+  const bool readable =
+      std::all_of(p.unreadable.begin(), p.unreadable.end(), [](uint32_t n) { return n == 0; });
+  if (readable && p.of_unknown_time == 0) return;
+  for (size_t i = 0; i < p.unreadable.size(); ++i)
+    if (p.unreadable.at(i) > 0)
+      s.metrics.messages_unreadable.at(to_string(static_cast<chat::unread>(i + 1)))
+          .Increment(p.unreadable.at(i));
+  s.metrics.messages_of_unknown_time.Increment(static_cast<double>(p.of_unknown_time));
+  if (!tell_once(s, session_id)) return;
+  auto line = observe::log(log_level::warning, "messages-passed-over");
+  line.field("session", session_id);
+  for (size_t i = 0; i < p.unreadable.size(); ++i)
+    if (p.unreadable.at(i) > 0) line.field(to_string(static_cast<chat::unread>(i + 1)), p.unreadable.at(i));
+  if (p.of_unknown_time > 0) line.field("of-unknown-time", p.of_unknown_time);
+  line.field("effect", "these messages are not analysed; said once for a conversation");
+}
 
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took) {
   m.stage_seconds.at(to_string(at)).Observe(in_seconds(took));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/services.hpp"
+#include "protocol/analysis/preparation.hpp"
 #include "protocol/flow/dispatch.hpp"
 #include "protocol/llm/analyst.hpp"
 #include "protocol/memory/store.hpp"
@@ -30,6 +31,8 @@ void count_llm_probe(observe::metrics& m, const status& s, flow::duration took);
 /// And logged: nothing is known of the dependency that was to be asked.
 void count_probe_not_sent(observe::metrics& m, const failure& why);
 void count_commit(observe::metrics& m, const memory::commit_reply& reply);
+/// Messages that were passed over; logged once for a session.
+void count_passed_over(services& s, const analysis::preparation& p, std::string_view session_id);
 /// Which spans a stored commit skipped, and which it gives up.
 void count_skipped(services& s, const memory::commit& c);
 /// A span that waited for the budget until its conversation left Redis; nothing where the record skips it no

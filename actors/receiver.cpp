@@ -218,7 +218,7 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
   d.enqueued_ms = in.enqueued_ms;
   std::tie(d.token_high, d.token_low) = words_of(in.token);
   auto event = in.body_readable
-                   ? chat::parse_event(in.body)
+                   ? chat::parse_event(in.body, services_->zone)
                    : result<chat::completed_event>{
                          fail(errc::invalid_event, "the body is neither a data section nor a string")};
   if (event) {

@@ -5,10 +5,12 @@
 
 #include <atomic>
 #include <limits>
+#include <unordered_set>
 
 #include "actors/call_book.hpp"
 #include "actors/ports.hpp"
 #include "protocol/analysis/skipped_book.hpp"
+#include "protocol/base/written_time.hpp"
 #include "protocol/config/reload.hpp"
 #include "protocol/flow/byte_budget.hpp"
 #include "protocol/flow/job.hpp"
@@ -62,21 +64,30 @@ class token_budget {
   uint64_t spent_ = 0;
 };
 
+/// load() has checked its name.
+inline naive_zone zone_of(const std::string& name) {
+  auto zone = naive_zone::named(name);
+  return zone ? std::move(*zone) : naive_zone{};
+}
+
 struct services {
   services(config::settings s, ports p, observe::metrics& m, observe::status_board& b)
       : settings(std::move(s)),
         outside(std::move(p)),
         bytes(settings->dispatcher.bytes_in_flight),
+        zone(zone_of(settings->process.naive_times_zone)),
         metrics(m),
         status(b) {}
 
   config::current settings;
   const ports outside;
   flow::byte_budget bytes;
+  const naive_zone zone;  ///< of the chat's times that name none
   call_book calls;
   token_budget tokens;
   analysis::skipped_book skipped;
   session_slot session;
+  std::unordered_set<size_t> told_sessions;  ///< session_loader's: whose passed over messages were logged
   redis_run_watch redis_run;
   observe::metrics& metrics;
   observe::status_board& status;

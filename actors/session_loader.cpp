@@ -280,7 +280,7 @@ void session_loader_state::take_fetched(fetched& f) {
     fail_job(p.spec, f.error, f.stored.get());
     return grant();
   }
-  auto conversation = chat::parse_conversation(f.conversation);
+  auto conversation = chat::parse_conversation(f.conversation, services_->zone);
   f.conversation = {};
   if (!conversation) {
     fail_job(p.spec, conversation.error(), f.stored.get());
@@ -289,6 +289,7 @@ void session_loader_state::take_fetched(fetched& f) {
   const auto& s = *settings_;
   auto prepared = analysis::prepare({*conversation, *f.stored, p.spec, s.dispatcher.max_tokens,
                                      services_->wall_clock(), s.dispatcher.quiet});
+  count_passed_over(*services_, prepared, p.spec.ids.session());
   if (prepared.message_missing_but_moved_on) services_->metrics.messages_missing.Increment();
   if (!prepared.conversation) {
     end(std::move(prepared.end));

@@ -32,3 +32,10 @@ find_library(OPENTELEMETRY_RESOURCES opentelemetry_resources REQUIRED)
 find_library(ABSL_BAD_VARIANT_ACCESS absl_bad_variant_access REQUIRED)
 target_link_libraries(dep_opentelemetry INTERFACE ${OPENTELEMETRY_RESOURCES} ${OPENTELEMETRY_COMMON} ${ABSL_BAD_VARIANT_ACCESS})
 target_compile_definitions(dep_opentelemetry INTERFACE HAVE_ABSEIL)
+
+# Clock readings in the zones of the system's zone files.
+find_library(ABSL_TIME absl_time REQUIRED)
+find_library(ABSL_TIME_ZONE absl_time_zone REQUIRED)
+add_library(dep_absl_time INTERFACE IMPORTED GLOBAL)
+target_link_libraries(dep_absl_time INTERFACE ${ABSL_TIME} ${ABSL_TIME_ZONE})
+add_library(dep::absl_time ALIAS dep_absl_time)

@@ -228,10 +228,14 @@ result<forgotten> cosmos_store::forget_everything(std::string_view user_id, cons
   const std::string user{user_id};
   bool existed = false;
   uint64_t old_epoch = 0;
+  // Read before the wish is written: what is analysed in between is told apart by its time, and so is all
+  // where they cannot be read. The wish does not wait for that.
+  const auto read = scan(user, std::numeric_limits<size_t>::max());
+  const auto analysed = read ? *read : std::vector<memory::record>{};
   const auto done = update_profile(user, p, [&](const memory::profile& current) {
     existed = !current.empty();
     old_epoch = current.epoch;
-    return memory::forget_everything(current, now);
+    return memory::forget_everything(current, memory::positions_of(analysed, current.epoch), now);
   });
   if (!done) return done.error();
   // From here on nobody sees the records any more; a failure below leaves them invisible, deleted on sight.
@@ -255,7 +259,8 @@ result<forgotten> cosmos_store::forget_session(std::string_view user_id, std::st
     return met.error();
   size_t removed = 0;
   const auto done = update_profile(user, {}, [&](const memory::profile& current) {
-    auto change = memory::forget_session(current, session_id, now);
+    auto change = memory::forget_session(
+        current, session_id, visible ? pair->conversation->through : std::optional<memory::watermark>{}, now);
     removed = change.removed;
     return std::move(change.next);
   });

@@ -61,6 +61,7 @@ memory::record merge_summary(const memory::record& summary, const std::optional<
   memory::record next = summary;
   if (stored) {
     next.through = stored->through;
+    next.wish = stored->wish;
     next.skipped = stored->skipped;
     next.model = stored->model;
     next.used = stored->used;

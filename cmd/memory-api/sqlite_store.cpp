@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "cmd/memory-api/edits.hpp"
@@ -24,6 +25,18 @@ memory::profile profile_of(connection& db, std::string_view user_id) {
 }
 
 /// Invisible records count as absent.
+/// The visible ones, newest first.
+std::vector<memory::record> records_of(connection& db, std::string_view user_id, int64_t limit,
+                                       int64_t offset) {
+  auto q = db.prepare(
+      "SELECT epoch, etag, body, NULL FROM records WHERE user_id = ? AND epoch >= ? "
+      "ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?");
+  q.bind(user_id).bind(profile_epoch(db, user_id)).bind(limit).bind(offset);
+  std::vector<memory::record> out;
+  while (q.step()) out.push_back(record_of(q));
+  return out;
+}
+
 std::optional<memory::record> visible_record(connection& db, std::string_view user_id,
                                              std::string_view session_id) {
   auto r = load_record(db, user_id, session_id);
@@ -155,14 +168,7 @@ result<std::optional<memory::record>> sqlite_store::read_record(std::string_view
 result<std::vector<memory::record>> sqlite_store::list_records(std::string_view user_id, size_t limit,
                                                                size_t offset) {
   return reading([&](connection& db) -> result<std::vector<memory::record>> {
-    auto q = db.prepare(
-        "SELECT epoch, etag, body, NULL FROM records WHERE user_id = ? AND epoch >= ? "
-        "ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?");
-    q.bind(user_id).bind(profile_epoch(db, user_id));
-    q.bind(static_cast<int64_t>(limit)).bind(static_cast<int64_t>(offset));
-    std::vector<memory::record> out;
-    while (q.step()) out.push_back(record_of(q));
-    return out;
+    return records_of(db, user_id, static_cast<int64_t>(limit), static_cast<int64_t>(offset));
   });
 }
 
@@ -227,7 +233,8 @@ result<forgotten> sqlite_store::forget_everything(std::string_view user_id, cons
   return writing([&](connection& db) -> result<forgotten> {
     const auto user = profile_of(db, user_id);
     if (const auto met = api::check(p, user.etag); !met) return met.error();
-    const auto tombstone = memory::forget_everything(user, now);
+    const auto records = records_of(db, user_id, std::numeric_limits<int64_t>::max(), 0);
+    const auto tombstone = memory::forget_everything(user, memory::positions_of(records, user.epoch), now);
     save_profile(db, tombstone);
     const int deleted = delete_records_below(db, user_id, static_cast<int64_t>(tombstone.epoch));
     return forgotten{!user.empty() || deleted > 0};
@@ -239,7 +246,9 @@ result<forgotten> sqlite_store::forget_session(std::string_view user_id, std::st
   return writing([&](connection& db) -> result<forgotten> {
     const auto stored = visible_record(db, user_id, session_id);
     if (const auto met = api::check(p, stored ? stored->etag : std::string{}); !met) return met.error();
-    const auto change = memory::forget_session(profile_of(db, user_id), session_id, now);
+    const auto change =
+        memory::forget_session(profile_of(db, user_id), session_id,
+                               stored ? stored->through : std::optional<memory::watermark>{}, now);
     save_profile(db, change.next);
     delete_record(db, user_id, session_id);
     return forgotten{stored.has_value() || change.removed > 0};

@@ -17,12 +17,11 @@ std::optional<wall_time> event_time(const flow::job_spec& job) {
 }
 
 chat::clocks clocks_of(const prepare_request& r) {
-  const auto instant = [](int64_t ms) { return wall_time{std::chrono::milliseconds{ms}}; };
   chat::clocks k;
   k.chat_message_id = r.job.ids.chat_message();
-  if (r.job.enqueued_ms != 0) k.enqueued = instant(r.job.enqueued_ms);
+  if (r.job.enqueued_ms != 0) k.enqueued = wall_time{std::chrono::milliseconds{r.job.enqueued_ms}};
+  k.completed_at = event_time(r.job);
   k.now = r.now;
-  k.unreadable = k.enqueued.value_or(event_time(r.job).value_or(r.now));
   return k;
 }
 
@@ -34,9 +33,9 @@ bool is_message_of(std::string_view message_id, std::string_view chat_message_id
 
 chat::cut_request cut_request_for(const prepare_request& r, std::string_view forgotten_before) {
   chat::cut_request q;
-  q.chat_message_id = r.job.ids.chat_message();
-  q.completed_at = event_time(r.job);
-  q.forgotten_before = forgotten_before;
+  q.clock = clocks_of(r);
+  q.forgotten.before = forgotten_before;
+  if (r.stored.user) q.forgotten.through = memory::forgotten_through(*r.stored.user, r.job.ids.session());
   if (r.stored.conversation) q.through = r.stored.conversation->through;
   return q;
 }
@@ -111,9 +110,12 @@ void fill_stored(loaded_conversation& out, const memory::context& stored) {
 /// The fresh messages and where they lie; takes the texts out of `c`.
 void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::cut& cut,
                    const chat::clocks& clocks) {
-  const size_t beyond = cut.advances ? chat::first_beyond(c, out.base) : cut.through_index + 1;
-  const auto said = chat::said_times(c, cut, out.base, clocks);
-  auto positions = chat::take_watermarks(c);
+  const size_t beyond = cut.advances ? chat::first_beyond(c, out.base, clocks) : cut.through_index + 1;
+  auto said = chat::said_times(c, cut, out.base, clocks);
+  // What is left came after the wish, however coarse its time is.
+  if (const auto wish = parse_iso_time(out.forgotten_before))
+    for (auto& at : said) at = std::max(at, *wish + std::chrono::microseconds{1});
+  auto positions = chat::take_watermarks(c, clocks.of_unreadable());
   out.through = cut.advances || !out.base ? positions[cut.through_index] : *out.base;
   out.messages.reserve(cut.fresh.size());
   if (beyond <= cut.through_index) out.span.reserve(cut.through_index + 1 - beyond);
@@ -194,6 +196,8 @@ preparation prepare(const prepare_request& r) {
     p.end.fresh_without_message = cut.user_spoke;
     return p;
   }
+  p.of_unknown_time = cut.of_unknown_time;
+  p.unreadable = cut.unreadable;
   p.message_missing_but_moved_on = !cut.event_found && !r.job.message_given_up;
   if (!cut.user_spoke && skipped.refused.empty()) {
     p.end = end_with(r.job, flow::job_end::covered);
@@ -222,7 +226,7 @@ preparation prepare(const prepare_request& r) {
   }
   out.retried = std::move(out.retry_alone ? skipped.refused : skipped.unasked);
   out.expired = std::move(skipped.expired);
-  fill_messages(out, c, cut, clocks_of(r));
+  fill_messages(out, c, cut, request.clock);
   const size_t fit = messages_that_fit(r, out);
   p.conversation = fit < out.messages.size() ? first_messages(out, fit) : std::move(out);
   return p;

@@ -63,6 +63,11 @@ struct preparation {
   std::optional<loaded_conversation> conversation;
   flow::job_result end;
   bool message_missing_but_moved_on = false;  ///< to be counted
+  /// New messages of the user that are left out, since nothing shows that they came after a wish to be
+  /// forgotten: to be counted and logged.
+  size_t of_unknown_time = 0;
+  /// New messages that cannot be read, as in chat::cut: to be counted and logged.
+  std::array<uint32_t, chat::unread_causes> unreadable{};
 };
 
 preparation prepare(const prepare_request& r);

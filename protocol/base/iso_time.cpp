@@ -7,20 +7,14 @@
 namespace mw {
 namespace {
 
-/// Reads exactly `digits` decimal digits at `pos`; false where there are fewer.
-bool read_number(std::string_view s, size_t& pos, int digits, int& out) {
-  out = 0;
-  for (int i = 0; i < digits; ++i, ++pos) {
-    if (pos >= s.size() || s[pos] < '0' || s[pos] > '9') return false;
-    out = out * 10 + (s[pos] - '0');
-  }
-  return true;
-}
+constexpr int no_number = -1'000'000;
 
-bool read_char(std::string_view s, size_t& pos, char c) {
-  if (pos >= s.size() || s[pos] != c) return false;
-  ++pos;
-  return true;
+/// The two decimal digits at `pos`; negative where there are fewer.
+int two_digits(std::string_view s, size_t pos) {
+  if (pos + 2 > s.size()) return no_number;
+  const unsigned tens = static_cast<unsigned char>(s[pos]) - unsigned{'0'};
+  const unsigned ones = static_cast<unsigned char>(s[pos + 1]) - unsigned{'0'};
+  return tens > 9 || ones > 9 ? no_number : static_cast<int>(tens * 10 + ones);
 }
 
 bool read_fraction(std::string_view s, size_t& pos, int64_t& micros) {
@@ -41,12 +35,15 @@ bool read_offset(std::string_view s, size_t& pos, int& minutes) {
   if (s[pos] == 'Z' || s[pos] == 'z') return ++pos == s.size();
   if (s[pos] != '+' && s[pos] != '-') return false;
   const int sign = s[pos++] == '-' ? -1 : 1;
-  int h = 0;
-  int m = 0;
-  if (!read_number(s, pos, 2, h)) return false;
+  const int h = two_digits(s, pos);
+  pos += 2;
   if (pos < s.size() && s[pos] == ':') ++pos;
-  if (pos < s.size() && !read_number(s, pos, 2, m)) return false;
-  if (h > 23 || m > 59 || pos != s.size()) return false;
+  int m = 0;
+  if (pos < s.size()) {
+    m = two_digits(s, pos);
+    pos += 2;
+  }
+  if (h < 0 || m < 0 || h > 23 || m > 59 || pos != s.size()) return false;
   minutes = sign * (h * 60 + m);
   return true;
 }
@@ -55,26 +52,24 @@ bool read_offset(std::string_view s, size_t& pos, int& minutes) {
 
 std::optional<wall_time> parse_iso_time(std::string_view s) {
   using namespace std::chrono;
-  size_t pos = 0;
-  int y = 0;
-  int mo = 0;
-  int d = 0;
-  int h = 0;
-  int mi = 0;
+  // "2026-11-23T07:15", then seconds, fraction and offset.
+  if (s.size() < 16 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != 't' && s[10] != ' ') ||
+      s[13] != ':')
+    return std::nullopt;
+  const int y = two_digits(s, 0) * 100 + two_digits(s, 2);
+  const int mo = two_digits(s, 5);
+  const int d = two_digits(s, 8);
+  const int h = two_digits(s, 11);
+  const int mi = two_digits(s, 14);
+  size_t pos = 16;
   int sec = 0;
+  if (pos < s.size() && s[pos] == ':') {
+    sec = two_digits(s, pos + 1);
+    pos += 3;
+  }
+  if (y < 0 || mo < 0 || d < 0 || h < 0 || mi < 0 || sec < 0) return std::nullopt;
   int64_t micros = 0;
   int offset = 0;
-  if (!read_number(s, pos, 4, y) || !read_char(s, pos, '-') || !read_number(s, pos, 2, mo) ||
-      !read_char(s, pos, '-') || !read_number(s, pos, 2, d))
-    return std::nullopt;
-  if (pos >= s.size() || (s[pos] != 'T' && s[pos] != 't' && s[pos] != ' ')) return std::nullopt;
-  ++pos;
-  if (!read_number(s, pos, 2, h) || !read_char(s, pos, ':') || !read_number(s, pos, 2, mi))
-    return std::nullopt;
-  if (pos < s.size() && s[pos] == ':') {
-    ++pos;
-    if (!read_number(s, pos, 2, sec)) return std::nullopt;
-  }
   if (!read_fraction(s, pos, micros) || !read_offset(s, pos, offset)) return std::nullopt;
   const year_month_day date{year{y}, month{static_cast<unsigned>(mo)}, day{static_cast<unsigned>(d)}};
   if (!date.ok() || h > 23 || mi > 59 || sec > 60) return std::nullopt;

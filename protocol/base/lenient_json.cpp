@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/utf8.hpp"
 
@@ -21,12 +22,6 @@ constexpr size_t longest_name = 40;
 constexpr const char* too_early = "the text ends too early";
 constexpr const char* unexpected = "unexpected sign";
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 bool is_hex(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }

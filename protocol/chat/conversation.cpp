@@ -7,59 +7,13 @@
 #include "protocol/base/fnv.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/chat/json_document.hpp"
+#include "protocol/chat/message_reading.hpp"
 
 namespace mw::chat {
 namespace {
 
 failure malformed(std::string detail) {
   return fail(dependency::redis, errc::conversation_malformed, std::move(detail));
-}
-
-/// The "text" of a {"type":"text","text"} part; empty for every other part.
-std::string_view part_text(const simdjson::dom::element& part) {
-  simdjson::dom::object object;
-  if (part.get(object) != simdjson::SUCCESS) return {};
-  std::string_view type;
-  std::string_view text;
-  for (const auto field : object) {
-    if (field.key == "type") type = text_or_empty(field.value);
-    if (field.key == "text") text = text_or_empty(field.value);
-  }
-  return type == "text" ? text : std::string_view{};
-}
-
-std::string read_content(const simdjson::dom::element& e) {
-  simdjson::dom::array parts;
-  if (e.get(parts) != simdjson::SUCCESS) return std::string{text_or_empty(e)};
-  std::string out;
-  for (const auto part : parts) {
-    const auto text = part_text(part);
-    if (text.empty()) continue;
-    if (!out.empty()) out.push_back('\n');
-    out.append(text);
-  }
-  return out;
-}
-
-/// nullptr, or what is wrong with this message.
-const char* read_message(const simdjson::dom::element& e, message& out) {
-  simdjson::dom::object object;
-  if (e.get(object) != simdjson::SUCCESS) return "is not an object";
-  std::optional<role> from;
-  for (const auto field : object) {
-    if (field.key == "messageId") {
-      out.id = text_or_empty(field.value);
-    } else if (field.key == "role") {
-      from = role_from(text_or_empty(field.value));
-    } else if (field.key == "content") {
-      out.content = read_content(field.value);
-    } else if (field.key == "timestamp") {
-      out.timestamp = text_or_empty(field.value);
-    }
-  }
-  if (!from) return "has no known role";
-  out.from = *from;
-  return nullptr;
 }
 
 uint64_t fingerprint(const message& m) {
@@ -80,18 +34,11 @@ void name_unnamed(std::vector<message>& messages) {
   }
 }
 
-/// Empty, or what is wrong.
-std::string read_messages(const simdjson::dom::array& array, std::vector<message>& out) {
+void read_messages(const simdjson::dom::array& array, const naive_zone& zone, std::vector<message>& out) {
   out.clear();
   out.reserve(array.size());
-  size_t index = 0;
-  for (const auto element : array) {
-    if (const char* wrong = read_message(element, out.emplace_back()))
-      return fmt::format("messages[{}] {}", index, wrong);
-    ++index;
-  }
+  for (const auto element : array) read_message(element, zone, out.emplace_back());
   name_unnamed(out);
-  return {};
 }
 
 }  // namespace
@@ -106,23 +53,31 @@ std::string_view to_string(role r) {
       return "assistant";
     case role::tool:
       return "tool";
+    case role::other:
+      break;
   }
   return "unknown";
 }
 
-std::optional<role> role_from(std::string_view name) {
-  if (name == "user") return role::user;
-  if (name == "assistant") return role::assistant;
-  if (name == "system" || name == "developer") return role::system;
-  if (name == "tool" || name == "function") return role::tool;
-  return std::nullopt;
+std::string_view to_string(unread why) {
+  switch (why) {
+    case unread::no:
+      return "no";
+    case unread::shape:
+      return "shape";
+    case unread::unknown_role:
+      return "unknown-role";
+    case unread::content:
+      return "content";
+  }
+  return "unknown";
 }
 
 std::string redis_key(std::string_view session_id) {
   return fmt::format("session:{}", session_id);
 }
 
-result<conversation> parse_conversation(std::string_view json) {
+result<conversation> parse_conversation(std::string_view json, const naive_zone& zone) {
   const json_document doc{json};
   if (doc.error()) return malformed(std::string{"not readable as JSON: "} + doc.error());
   simdjson::dom::object object;
@@ -138,13 +93,13 @@ result<conversation> parse_conversation(std::string_view json) {
     } else if (field.key == "title") {
       out.title = text_or_empty(field.value);
     } else if (field.key == "createdAt") {
-      out.created_at = parse_iso_time(text_or_empty(field.value));
+      out.created_at = read_time(field.value, zone).at();
     } else if (field.key == "lastActivity") {
-      out.last_activity = parse_iso_time(text_or_empty(field.value));
+      out.last_activity = read_time(field.value, zone).at();
     } else if (field.key == "messages") {
       simdjson::dom::array array;
       if (field.value.get(array) != simdjson::SUCCESS) return malformed("messages is not an array");
-      if (auto wrong = read_messages(array, out.messages); !wrong.empty()) return malformed(std::move(wrong));
+      read_messages(array, zone, out.messages);
       has_messages = true;
     }
   }

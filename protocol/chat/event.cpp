@@ -2,6 +2,7 @@
 
 #include "protocol/base/json_writer.hpp"
 #include "protocol/chat/json_document.hpp"
+#include "protocol/chat/message_reading.hpp"
 
 namespace mw::chat {
 namespace {
@@ -32,7 +33,7 @@ std::string read_id(id_field& field, const simdjson::dom::element& e, completed_
 
 }  // namespace
 
-result<completed_event> parse_event(std::string_view body) {
+result<completed_event> parse_event(std::string_view body, const naive_zone& zone) {
   const json_document doc{body};
   if (doc.error()) return invalid(std::string{"body is not JSON: "} + doc.error());
   simdjson::dom::object object;
@@ -48,7 +49,7 @@ result<completed_event> parse_event(std::string_view body) {
       if (field.key != id.name) continue;
       if (auto wrong = read_id(id, field.value, out); !wrong.empty()) return invalid(std::move(wrong));
     }
-    if (field.key == "completedAt") out.completed_at = parse_iso_time(text_or_empty(field.value));
+    if (field.key == "completedAt") out.completed_at = read_time(field.value, zone).at();
     if (field.key == "eventType" && text_or_empty(field.value) != event_type)
       return invalid("eventType is not \"message_completed\"");
   }

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/base/iso_time.hpp"
+#include "protocol/base/written_time.hpp"
 #include "protocol/errors.hpp"
 
 namespace mw::chat {
@@ -21,7 +21,8 @@ struct completed_event {
 
 /// errc::invalid_event where the body is not a JSON object, an id is missing, empty, not a string or longer
 /// than 512 bytes, or eventType is present and not "message_completed"; detail names the field.
-result<completed_event> parse_event(std::string_view body);
+/// A completedAt without a zone is `zone`'s.
+result<completed_event> parse_event(std::string_view body, const naive_zone& zone = {});
 std::string write_event(const completed_event& event);
 
 }  // namespace mw::chat

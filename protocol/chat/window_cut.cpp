@@ -8,29 +8,48 @@
 namespace mw::chat {
 namespace {
 
+/// A watermark so far ahead of the present was written by a clock that is wrong by more than a zone.
+constexpr std::chrono::days implausible{1};
+
+/// Whether the messages carry at least two different times, or one that is later than `than`.
+bool times_tell(const conversation& c, wall_time than) {
+  std::optional<wall_time> one;
+  for (const auto& m : c.messages) {
+    const auto& t = m.timestamp.at();
+    if (!t) continue;
+    if (*t > than || (one && *one != *t)) return true;
+    one = t;
+  }
+  return false;
+}
+
 /// A watermark placed in one conversation: by position where its message is still there, else by time.
 class place {
  public:
-  place(const conversation& c, const watermark& mark) : time_(parse_iso_time(mark.timestamp)) {
-    if (mark.id.empty()) return;
-    for (size_t i = 0; i < c.messages.size(); ++i) {
+  place(const conversation& c, const watermark& mark, const clocks& clock)
+      : time_(parse_iso_time(mark.timestamp)) {
+    for (size_t i = 0; i < c.messages.size() && !mark.id.empty(); ++i) {
       const auto& m = c.messages[i];
       if (m.id != mark.id) continue;
       // Ids should be unique. Where they are not: the one with the same timestamp, else the first, so that
       // nothing new is taken for old.
-      const bool exact = m.timestamp.text() == mark.timestamp;
+      const bool exact = time_ ? m.timestamp.at() == time_ : m.timestamp.text() == mark.timestamp;
       if (!found() || exact) index_ = i;
     }
+    if (found() || !time_) return;
+    const auto latest = clock.latest(false);
+    decides_ = !(latest && *time_ > *latest + implausible) && times_tell(c, *time_);
+    for (size_t i = 0; i < c.messages.size() && decides_; ++i)
+      if (const auto& t = c.messages[i].timestamp.at(); t && *t <= *time_) covered_ = i + 1;
   }
   bool found() const { return index_ != nowhere; }
-  size_t index() const { return index_; }
-  const std::optional<wall_time>& time() const { return time_; }
 
   /// Whether message `i` lies beyond: later in the list, or (mark not found) strictly later in time.
   bool before(const conversation& c, size_t i) const {
     if (found()) return i > index_;
+    if (!decides_) return true;
     const auto& t = c.messages[i].timestamp.at();
-    return t && time_ && *t > *time_;
+    return t ? *t > *time_ : i >= covered_;
   }
 
   bool at_or_before(const conversation& c, size_t i) const {
@@ -48,6 +67,8 @@ class place {
   static constexpr size_t nowhere = std::string::npos;
   size_t index_ = nowhere;
   std::optional<wall_time> time_;
+  bool decides_ = false;
+  size_t covered_ = 0;  ///< behind the last message that is at or before the mark by its time
 };
 
 bool has_text(const message& m) {
@@ -58,20 +79,87 @@ bool analysable(const message& m) {
   return (m.from == role::user || m.from == role::assistant) && has_text(m);
 }
 
+/// Where the exchange of message `event` begins: with the user's messages before the answer.
+size_t exchange_of(const conversation& c, size_t event) {
+  size_t first = event;
+  while (first > 0 && c.messages[first].from != role::user) --first;
+  while (first > 0 && c.messages[first - 1].from == role::user) --first;
+  return first;
+}
+
+/// How much later a message may have been said than its time, which was cut, says.
+std::chrono::microseconds coarseness_of(wall_time t) {
+  using namespace std::chrono_literals;
+  for (const std::chrono::microseconds unit : {60'000'000us, 1'000'000us, 1'000us})
+    if (t.time_since_epoch() % unit == 0us) return unit;
+  return 0us;
+}
+
+/// Whether the user's messages carry one and the same time, and are several.
+bool one_time_for_all(const conversation& c) {
+  const message* first = nullptr;
+  bool several = false;
+  for (const auto& m : c.messages) {
+    if (m.from != role::user) continue;
+    if (first != nullptr && m.timestamp.at() != first->timestamp.at()) return false;
+    several = first != nullptr;
+    if (first == nullptr) first = &m;
+  }
+  return several;
+}
+
+/// Which messages were said before a wish to be forgotten (see `wish`).
 class forgotten {
  public:
-  explicit forgotten(std::string_view before) : any_(!before.empty()), until_(parse_iso_time(before)) {
-    if (until_) *until_ += forget_skew;
+  enum class is : uint8_t { kept, gone, of_unknown_time };
+
+  forgotten(const conversation& c, const cut_request& r, std::optional<size_t> event)
+      : until_(parse_iso_time(r.forgotten.before)), clock_(r.clock), event_(event) {
+    any_ = !r.forgotten.before.empty();
+    if (!any_) return;
+    all_ = !until_ || (clock_.enqueued && *clock_.enqueued <= *until_);
+    if (all_) return;
+    times_tell_ = !one_time_for_all(c);
+    own_ = event_ ? exchange_of(c, *event_) : c.messages.size();
+    if (r.forgotten.through) {
+      const place at_wish{c, *r.forgotten.through, clock_};
+      for (size_t i = 0; i < c.messages.size() && at_wish.found(); ++i)
+        if (!at_wish.before(c, i)) known_ = i + 1;
+    }
+    unknown_from_ = known_;
+    for (size_t i = 0; i < c.messages.size(); ++i)
+      if (const auto t = said(c, i); t && *t <= *until_) unknown_from_ = std::max(unknown_from_, i + 1);
   }
-  bool contains(const message& m) const {
-    if (!any_) return false;
-    const auto& t = m.timestamp.at();
-    return !until_ || !t || *t <= *until_;
+
+  /// `behind_watermark`: a watermark says that the message came after something that is known to be new.
+  is judge(const conversation& c, size_t i, bool behind_watermark) const {
+    if (!any_) return is::kept;
+    if (all_ || i < known_) return is::gone;
+    if (const auto t = said(c, i)) return *t <= *until_ ? is::gone : is::kept;
+    if (i < unknown_from_) return is::gone;
+    return behind_watermark || i >= own_ ? is::kept : is::of_unknown_time;
   }
 
  private:
-  bool any_;
+  /// Nothing where the message's time says nothing.
+  std::optional<wall_time> said(const conversation& c, size_t i) const {
+    const auto& t = c.messages[i].timestamp.at();
+    if (!t || !times_tell_) return std::nullopt;
+    const auto at = clock_.said(*t);
+    const bool impossible = event_ && i <= *event_ && clock_.enqueued && at > *clock_.enqueued + clock_noise;
+    const bool too_coarse = at <= *until_ && *until_ < at + std::max(coarseness_of(*t), clock_.uncertain());
+    return impossible || too_coarse ? std::nullopt : std::optional{at};
+  }
+
+  bool any_ = false;
+  bool all_ = false;
   std::optional<wall_time> until_;
+  const clocks& clock_;
+  std::optional<size_t> event_;
+  bool times_tell_ = true;
+  size_t known_ = 0;         ///< all before were there at the wish
+  size_t unknown_from_ = 0;  ///< one before was said before the wish
+  size_t own_ = 0;           ///< the event's exchange
 };
 
 struct span_place {
@@ -80,10 +168,10 @@ struct span_place {
 };
 
 bool moved_on(const conversation& c, const cut_request& request) {
-  if (!request.completed_at) return false;
+  if (!request.clock.completed_at) return false;
   return std::any_of(c.messages.begin(), c.messages.end(), [&](const message& m) {
     const auto& t = m.timestamp.at();
-    return m.from == role::user && t && *t > *request.completed_at;
+    return m.from == role::user && t && *t > *request.clock.completed_at;
   });
 }
 
@@ -99,8 +187,9 @@ std::optional<size_t> find_event_message(const conversation& c, std::string_view
   return std::nullopt;
 }
 
-std::vector<watermark> take_watermarks(conversation& c) {
+std::vector<watermark> take_watermarks(conversation& c, wall_time unreadable) {
   std::vector<watermark> out;
+  std::string without;
   out.reserve(c.messages.size());
   std::optional<wall_time> latest;
   size_t latest_index = 0;
@@ -111,15 +200,19 @@ std::vector<watermark> take_watermarks(conversation& c) {
       latest = t;
       latest_index = out.size();
     }
-    const bool borrows = !t && latest;
-    out.push_back({std::move(m.id), borrows ? out[latest_index].timestamp : std::move(m.timestamp).text()});
+    if (t) {
+      out.push_back({std::move(m.id), std::move(m.timestamp).text()});
+      continue;
+    }
+    if (!latest && without.empty()) without = format_iso_time(unreadable);
+    out.push_back({std::move(m.id), latest ? out[latest_index].timestamp : without});
   }
   return out;
 }
 
-size_t first_beyond(const conversation& c, const std::optional<watermark>& base) {
+size_t first_beyond(const conversation& c, const std::optional<watermark>& base, const clocks& clock) {
   if (!base) return 0;
-  const place at{c, *base};
+  const place at{c, *base, clock};
   size_t first = c.messages.size();
   while (first > 0 && at.before(c, first - 1)) --first;
   return first;
@@ -127,25 +220,33 @@ size_t first_beyond(const conversation& c, const std::optional<watermark>& base)
 
 cut cut_new(const conversation& c, const cut_request& request) {
   cut out;
-  out.event_found = find_event_message(c, request.chat_message_id).has_value();
+  const auto event = find_event_message(c, request.clock.chat_message_id);
+  out.event_found = event.has_value();
   std::optional<place> through;
-  if (request.through && !deliberate_fault("ignore-watermark")) through.emplace(c, *request.through);
+  if (request.through && !deliberate_fault("ignore-watermark"))
+    through.emplace(c, *request.through, request.clock);
   std::vector<span_place> retry;
   retry.reserve(request.retry.size());
-  for (const auto& span : request.retry) retry.push_back({place{c, span.from}, place{c, span.to}});
-  const forgotten gone{request.forgotten_before};
+  for (const auto& span : request.retry)
+    retry.push_back({place{c, span.from, request.clock}, place{c, span.to, request.clock}});
+  const forgotten gone{c, request, event};
   bool gap = false;
 
   for (size_t i = 0; i < c.messages.size(); ++i) {
     const auto& m = c.messages[i];
-    const bool is_new = !through || through->before(c, i);
+    const bool beyond = through && through->before(c, i);
+    const bool is_new = !through || beyond;
     out.advances = out.advances || (is_new && !request.only_retry);
+    if (m.why != unread::no && is_new) ++out.unreadable.at(static_cast<size_t>(m.why) - 1);
     if (!analysable(m)) continue;
     const bool in_retry = std::any_of(retry.begin(), retry.end(), [&](const span_place& s) {
       return s.from.at_or_before(c, i) && s.to.at_or_after(c, i);
     });
     if (in_retry) ++out.retry_seen;
-    if (!(is_new ? !request.only_retry : in_retry) || gone.contains(m)) {
+    const bool wanted = is_new ? !request.only_retry : in_retry;
+    const auto judged = wanted ? gone.judge(c, i, beyond || in_retry) : forgotten::is::gone;
+    if (judged == forgotten::is::of_unknown_time && m.from == role::user) ++out.of_unknown_time;
+    if (judged != forgotten::is::kept) {
       gap = true;
       continue;
     }

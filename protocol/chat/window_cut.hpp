@@ -1,25 +1,23 @@
 // What of a conversation is new (DESIGN 3, "Watermark" and "Which message an event means"; DESIGN 5 for
 // forgotten messages). Pure: called by session_loader with the loaded conversation and the stored record's
 // positions. A watermark's position decides when its message is still in the conversation; otherwise messages
-// with a later timestamp are new, and equal or missing timestamps count as covered. Timestamps are compared
-// as instants; an unreadable one counts as missing. Message ids are compared as bytes, an empty id is never
-// found.
+// with a later timestamp are new. One without a readable time is where the list has it: behind a covered one
+// it is new. Where all have one time, or the watermark's lies days ahead, times decide nothing, and all is
+// new: what was applied already is known by its evidence. Message ids are compared as bytes, an empty id is
+// never found.
 #pragma once
 
-#include <chrono>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "protocol/chat/clocks.hpp"
 #include "protocol/chat/conversation.hpp"
 
 namespace mw::chat {
-
-/// Added to forgotten_before: how far the clocks of the chat application and of the forgetting side may
-/// differ.
-inline constexpr std::chrono::minutes forget_skew{2};
 
 /// The last analysed message of a session.
 struct watermark {
@@ -34,15 +32,24 @@ struct message_span {
   watermark to;
 };
 
+/// A wish to be forgotten (DESIGN 5). What was said before it is never fresh:
+/// - nothing at all for an event that was enqueued by then;
+/// - what lies up to `through`, the position at the wish;
+/// - what says of itself that it was said by then (clocks::said);
+/// - without a readable time, or with one later than the event came, or too coarse to tell: what lies before
+/// such a message, and where no
+///   watermark of a time after the wish shows the place, all but the event's own exchange.
+struct wish {
+  std::string_view before;           ///< ISO instant; empty: none; unreadable: nothing is fresh
+  std::optional<watermark> through;  ///< of this session
+};
+
 struct cut_request {
-  std::string_view chat_message_id;   ///< of the newest event covered by the job
-  std::optional<watermark> through;   ///< stored watermark; nullopt: nothing analysed yet
-  std::vector<message_span> retry;    ///< skipped spans that enter again
-  std::string_view forgotten_before;  ///< ISO instant or empty; messages up to it plus forget_skew, and those
-                                      ///< without timestamp, are never fresh; unreadable: nothing is fresh
-  bool only_retry = false;            ///< what is new is left out
-  std::optional<wall_time>
-      completed_at;  ///< the event's; tells which messages came later (see cut::moved_on)
+  clocks clock;                      ///< of the newest event covered by the job
+  std::optional<watermark> through;  ///< stored watermark; nullopt: nothing analysed yet
+  std::vector<message_span> retry;   ///< skipped spans that enter again
+  wish forgotten;
+  bool only_retry = false;  ///< what is new is left out
 };
 
 struct cut {
@@ -52,6 +59,10 @@ struct cut {
   std::vector<size_t> breaks;
   /// Messages with text in the spans to retry, forgotten ones too.
   size_t retry_seen = 0;
+  /// The user's new messages that are left out because nothing shows that they came after the wish.
+  size_t of_unknown_time = 0;
+  /// New messages that cannot be read, by cause (the first is unread::shape).
+  std::array<uint32_t, unread_causes> unreadable{};
   /// Index of the last message covered when `fresh` is analysed: the conversation's last. 0 where the
   /// conversation is empty.
   size_t through_index = 0;
@@ -69,12 +80,13 @@ struct cut {
 std::optional<size_t> find_event_message(const conversation& c, std::string_view chat_message_id);
 
 /// For each message the watermark that says "analysed up to and including this one", in one pass. Where a
-/// message has no readable timestamp, the latest one before it is taken, so that a trimmed conversation stays
-/// decidable. Moves ids and timestamps out of the conversation: they are gone afterwards.
-std::vector<watermark> take_watermarks(conversation& c);
+/// message has no readable timestamp, the latest one before it is taken, or where there is none `unreadable`,
+/// so that a trimmed conversation stays decidable. Moves ids and timestamps out of the conversation: they are
+/// gone afterwards.
+std::vector<watermark> take_watermarks(conversation& c, wall_time unreadable);
 
 /// Index of the first of the messages at the conversation's end that all lie beyond `base`; 0 without a base.
-size_t first_beyond(const conversation& c, const std::optional<watermark>& base);
+size_t first_beyond(const conversation& c, const std::optional<watermark>& base, const clocks& clock);
 
 /// All messages up to the conversation's end are taken (a newer event of the window may not have arrived
 /// yet).

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "protocol/base/written_time.hpp"
 #include "protocol/config/layers.hpp"
 
 extern char** environ;
@@ -247,6 +248,13 @@ void check_order(layers& all, const loaded& out, std::string_view section, std::
                           write_duration(high), large, small));
 }
 
+void check_zone(layers& all, const loaded& out) {
+  const auto zone = naive_zone::named(out.values.process.naive_times_zone);
+  if (!zone)
+    all.problem(fmt::format("{}: process.naive-times-zone: {}",
+                            all.find("process", "naive-times-zone")->place, zone.error().detail));
+}
+
 void check_required(layers& all, const loaded& out) {
   const std::string file = out.file.empty() ? std::string{default_file} : out.file;
   const auto& s = out.values;
@@ -307,6 +315,7 @@ loaded load(const inputs& in, need what) {
   resolve_limits(all, out, in);
   if (out.values.dispatcher.quiet.count() > 0) check_order(all, out, "dispatcher", "quiet", "max-age");
   check_order(all, out, "supervisor", "backoff-min", "backoff-max");
+  check_zone(all, out);
   if (what == need::everything) check_required(all, out);
   return out;
 }

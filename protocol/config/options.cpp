@@ -380,6 +380,10 @@ void add_process(std::vector<option>& t) {
   add(&s::ca_file, "ca-file",
       {.env = {"SSL_CERT_FILE"},
        .doc = "PEM file of certificate authorities for every HTTPS peer; empty: the system's."});
+  add(&s::naive_times_zone, "naive-times-zone",
+      {.env = {"MEMORY_WORKER_NAIVE_TIMES_ZONE"},
+       .doc = "Zone of the chat's times that name none: UTC, an offset such as +02:00, or a name of the IANA "
+              "database such as Europe/Berlin (package tzdata)."});
 }
 
 std::vector<option> make_table() {

@@ -158,6 +158,7 @@ struct process_settings {
   std::string node_name;
   std::string service_name = "memory-worker";
   std::string ca_file;  ///< of every HTTPS peer; empty: the system's
+  std::string naive_times_zone = "UTC";
 };
 
 /// Times of OpenTelemetry's variables are whole milliseconds.

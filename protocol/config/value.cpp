@@ -42,7 +42,7 @@ constexpr std::array<unit, 8> size_units{{{"", 1},
                                           {"MiB", 1 << 20},
                                           {"GiB", 1 << 30}}};
 
-failure unreadable(std::string what) {
+failure expected(std::string what) {
   return fail(errc::misconfigured, std::move(what));
 }
 
@@ -54,9 +54,9 @@ result<literal> finish_integer(std::string_view digits, int base, bool negative)
   literal out;
   out.type = literal::kind::integer;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.integer, base);
-  if (error == std::errc::result_out_of_range) return unreadable("a number of at most 64 bits");
+  if (error == std::errc::result_out_of_range) return expected("a number of at most 64 bits");
   if (error != std::errc{} || end != digits.data() + digits.size() || digits.empty())
-    return unreadable("a number");
+    return expected("a number");
   if (negative) out.integer = -out.integer;
   return out;
 }
@@ -104,7 +104,7 @@ result<literal> scan_number(std::string_view text, size_t& pos) {
     ++i;
     while (is_digit(at(i))) ++i;
   }
-  if (i - start == (real ? 1u : 0u)) return unreadable("a number");
+  if (i - start == (real ? 1u : 0u)) return expected("a number");
   if ((at(i) == 'e' || at(i) == 'E') &&
       (is_digit(at(i + 1)) || ((at(i + 1) == '-' || at(i + 1) == '+') && is_digit(at(i + 2))))) {
     real = true;
@@ -112,17 +112,17 @@ result<literal> scan_number(std::string_view text, size_t& pos) {
     while (is_digit(at(i))) ++i;
   }
   if (real) {
-    if (is_letter(at(i))) return unreadable("a duration that is a whole number, as 1500ms");
+    if (is_letter(at(i))) return expected("a duration that is a whole number, as 1500ms");
     literal out;
     out.type = literal::kind::real;
     const auto [end, error] = std::from_chars(text.data() + start, text.data() + i, out.real);
     if (error != std::errc{} || end != text.data() + i || !std::isfinite(out.real))
-      return unreadable("a float");
+      return expected("a float");
     if (negative) out.real = -out.real;
     pos = i;
     return out;
   }
-  if (whole - start > 1 && text[start] == '0') return unreadable("a number without leading zero");
+  if (whole - start > 1 && text[start] == '0') return expected("a number without leading zero");
   auto out = finish_integer(text.substr(start, whole - start), 10, negative);
   if (!out) return out;
   size_t end = i;
@@ -131,8 +131,8 @@ result<literal> scan_number(std::string_view text, size_t& pos) {
     const auto name = text.substr(i, end - i);
     const auto* const u =
         std::find_if(time_units.begin(), time_units.end(), [&](const unit& x) { return x.name == name; });
-    if (u == time_units.end()) return unreadable("a time unit (ns, us, ms, s, min, h)");
-    if (!multiply(out->integer, u->factor)) return unreadable("a duration of less than 290 years");
+    if (u == time_units.end()) return expected("a time unit (ns, us, ms, s, min, h)");
+    if (!multiply(out->integer, u->factor)) return expected("a duration of less than 290 years");
     out->type = literal::kind::duration;
     out->time = nanoseconds{out->integer};
   }
@@ -149,7 +149,7 @@ result<int64_t> read_bytes(std::string_view text) {
   const auto* const u =
       std::find_if(size_units.begin(), size_units.end(), [&](const unit& x) { return x.name == name; });
   if (!number || u == size_units.end() || !multiply(number->integer, u->factor))
-    return unreadable("a size, as 1048576 or \"256MiB\"");
+    return expected("a size, as 1048576 or \"256MiB\"");
   return number->integer;
 }
 
@@ -157,7 +157,7 @@ result<bool> read_flag(std::string_view text) {
   const auto word = lower_case(trim(text));
   if (word == "true" || word == "yes" || word == "on" || word == "1") return true;
   if (word == "false" || word == "no" || word == "off" || word == "0") return false;
-  return unreadable("true or false");
+  return expected("true or false");
 }
 
 std::string write_duration(milliseconds t) {

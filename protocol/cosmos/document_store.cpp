@@ -106,7 +106,10 @@ bool is_forgotten(const memory::record& r, const std::optional<memory::profile>&
   if (!memory::visible(r, user)) return true;
   if (!user || !r.through) return false;
   const std::string limit = memory::forgotten_before(*user, r.session_id);
-  return !limit.empty() && !memory::later(r.through->timestamp, limit);
+  if (limit.empty() || r.wish == limit) return false;
+  if (r.wish) return r.wish->empty() || memory::later(limit, *r.wish);
+  // Of a worker that did not store it.
+  return !memory::later(r.through->timestamp, limit);
 }
 
 void load(const core_ptr& core, const std::string& user_id, const std::string& session_id,

@@ -32,10 +32,9 @@ bool in_retried(const watermark& evidence, const commit& c, const record* stored
   });
 }
 
-/// The instant that a mark of "forget this item" is compared with.
+/// The instant that a wish to be forgotten is compared with.
 const std::string& time_against_marks(const operation& op) {
-  const bool own = op.said.empty() || parse_iso_time(op.evidence.timestamp).has_value();
-  return own ? op.evidence.timestamp : op.said;
+  return op.said.empty() ? op.evidence.timestamp : op.said;
 }
 
 enum class verdict : uint8_t { run, refuse, forgotten };
@@ -44,7 +43,7 @@ verdict admissible(const operation& op, const profile& p, const commit& c, const
   if (op.evidence.id.empty()) return verdict::refuse;
   if (deliberate_fault("ignore-watermark") || deliberate_fault("forget-without-epoch")) return verdict::run;
   const std::string limit = forgotten_before(p, c.session_id);
-  if (!limit.empty() && !later(op.evidence.timestamp, limit)) return verdict::forgotten;
+  if (!limit.empty() && !later(time_against_marks(op), limit)) return verdict::forgotten;
   if (!may_return(p, op.item, time_against_marks(op))) return verdict::forgotten;
   if (op.op == op_kind::replace && !may_return(p, op.replaces, time_against_marks(op)))
     return verdict::forgotten;

@@ -126,6 +126,7 @@ record_change apply_to_record(const std::optional<record>& current, const commit
   next.user_id = c.user_id;
   next.session_id = c.session_id;
   next.epoch = c.epoch;
+  next.wish = c.forgotten_before;
   next.through = c.through;
   next.timestamp = now;
   next.skipped = merge_skipped(next.skipped, c);

@@ -89,6 +89,13 @@ struct forgotten_mark {
   std::string time;
 };
 
+/// How far a session had been analysed when it was forgotten.
+struct forgotten_position {
+  std::string session_hash;
+  watermark through;
+  std::string analysed;  ///< ISO instant
+};
+
 struct profile {
   std::string user_id;
   std::string timestamp;
@@ -101,6 +108,7 @@ struct profile {
   std::vector<operation> last_operations;  ///< undo material of the last commit
   std::vector<item_mark> marks;
   std::vector<forgotten_mark> forgotten;
+  std::vector<forgotten_position> positions;
   uint64_t revision = 0;
   /// Fields that we do not know, as JSON by name: another program's, and a newer worker's in `worker`. Kept
   /// on every write, gone with "forget everything".
@@ -157,6 +165,8 @@ struct record {
   std::vector<float> embedding;  ///< empty: none
   std::optional<watermark> through;
   uint64_t epoch = 0;
+  /// forgotten_before of the session when this was made; nothing: an older worker made it.
+  std::optional<std::string> wish;
   record_status status = record_status::ok;
   std::vector<skipped_span> skipped;
   std::string model;

@@ -23,6 +23,7 @@ std::string record_worker(const record& r) {
   std::string text;
   json_writer out{text};
   out.begin_object().field("v", 1).field("epoch", r.epoch);
+  if (r.wish) out.field("wish", *r.wish);
   if (r.through) {
     out.key("through");
     write_watermark(out, *r.through);
@@ -42,6 +43,7 @@ std::string record_worker(const record& r) {
 
 void read_record_worker(const json_fields& w, record& r) {
   r.epoch = w.number("epoch");
+  if (w.has("wish")) r.wish = w.text("wish");
   if (const auto through = w.object("through")) r.through = read_watermark(*through);
   const std::string status = w.text("status");
   const auto known = record_status_from(status);
@@ -121,6 +123,15 @@ std::string profile_worker(const profile& p) {
       out.begin_object().field("hash", m.hash).field("time", m.time).end_object();
     out.end_array();
   }
+  if (!p.positions.empty()) {
+    out.key("positions").begin_array();
+    for (const forgotten_position& at : p.positions) {
+      out.begin_object().field("session", at.session_hash).field("analysed", at.analysed).key("through");
+      write_watermark(out, at.through);
+      out.end_object();
+    }
+    out.end_array();
+  }
   write_others(out, p.other_worker_fields);
   out.end_object();
   return text;
@@ -158,9 +169,14 @@ void read_profile_worker(const json_fields& w, profile& p) {
   w.each("forgotten", [&](const json_fields& f) {
     p.forgotten.push_back({f.required_text("hash"), f.text("time")});
   });
-  constexpr std::array<std::string_view, 9> known{"v",        "epoch",   "revision", "forgotten_before",
-                                                  "applied",  "origins", "marks",    "last_operations",
-                                                  "forgotten"};
+  w.each("positions", [&](const json_fields& f) {
+    const auto through = f.object("through");
+    if (through)
+      p.positions.push_back({f.required_text("session"), read_watermark(*through), f.text("analysed")});
+  });
+  constexpr std::array<std::string_view, 10> known{"v",         "epoch",    "revision", "forgotten_before",
+                                                   "applied",   "origins",  "marks",    "last_operations",
+                                                   "forgotten", "positions"};
   p.other_worker_fields = w.others(known);
 }
 

@@ -27,6 +27,25 @@ bool said_elsewhere(const profile& p, const item_origin& origin) {
                      [&](const item_origin& o) { return o.in == origin.in && fold_item(o.item) == folded; });
 }
 
+void keep_position(profile& p, std::string_view session_id, const watermark& through, wall_time analysed,
+                   wall_time now) {
+  if (now - analysed > position_kept) return;
+  const std::string hash = session_hash(session_id);
+  std::erase_if(p.positions, [&](const forgotten_position& at) { return at.session_hash == hash; });
+  p.positions.push_back({hash, through, format_iso_time(analysed)});
+}
+
+/// Those analysed last are kept.
+void drop_old_positions(profile& p, wall_time now) {
+  const std::string oldest = format_iso_time(now - position_kept);
+  std::erase_if(p.positions, [&](const forgotten_position& at) { return later(oldest, at.analysed); });
+  if (p.positions.size() <= max_positions) return;
+  std::stable_sort(
+      p.positions.begin(), p.positions.end(),
+      [](const forgotten_position& a, const forgotten_position& b) { return later(b.analysed, a.analysed); });
+  p.positions.erase(p.positions.begin(), p.positions.end() - static_cast<std::ptrdiff_t>(max_positions));
+}
+
 void touch(profile& p, wall_time now) {
   p.timestamp = p.last_updated = format_iso_time(now);
   ++p.revision;
@@ -34,20 +53,44 @@ void touch(profile& p, wall_time now) {
 
 }  // namespace
 
-profile forget_everything(const profile& current, wall_time now) {
+std::vector<session_position> positions_of(const std::vector<record>& records, uint64_t epoch) {
+  std::vector<session_position> out;
+  for (const record& r : records)
+    if (r.through && r.epoch >= epoch) out.push_back({r.session_id, *r.through, r.timestamp});
+  return out;
+}
+
+profile forget_everything(const profile& current, const std::vector<session_position>& records,
+                          wall_time now) {
   profile next;
   next.user_id = current.user_id;
   next.epoch = current.epoch + 1;
-  next.forgotten_before = format_iso_time(now + forget_margin);
+  next.forgotten_before = format_iso_time(now);
   next.revision = current.revision;
   next.etag = current.etag;
+  next.positions = current.positions;
+  for (const auto& [session, through] : current.applied) keep_position(next, session, through, now, now);
+  for (const auto& r : records) {
+    const auto analysed = parse_iso_time(r.analysed).value_or(now);
+    const auto applied = current.applied.find(r.session_id);
+    const bool behind =
+        applied != current.applied.end() && later(applied->second.timestamp, r.through.timestamp);
+    if (!behind) keep_position(next, r.session_id, r.through, analysed, now);
+  }
+  drop_old_positions(next, now);
   touch(next, now);
   return next;
 }
 
-partial_forget forget_session(const profile& current, std::string_view session_id, wall_time now) {
+partial_forget forget_session(const profile& current, std::string_view session_id,
+                              const std::optional<watermark>& record, wall_time now) {
   partial_forget out{current, 0};
   profile& p = out.next;
+  const auto applied = current.applied.find(std::string{session_id});
+  const bool ahead =
+      applied != current.applied.end() && (!record || later(applied->second.timestamp, record->timestamp));
+  if (ahead || record) keep_position(p, session_id, ahead ? applied->second : *record, now, now);
+  drop_old_positions(p, now);
   std::erase_if(p.origins, [&](const item_origin& o) { return o.session_id == session_id; });
   for (const item_origin& origin : current.origins) {
     if (origin.session_id != session_id || said_elsewhere(p, origin)) continue;
@@ -59,7 +102,7 @@ partial_forget forget_session(const profile& current, std::string_view session_i
   }
   p.last_operations.clear();
   p.applied.erase(std::string{session_id});
-  leave_mark(p, session_hash(session_id), format_iso_time(now + forget_margin));
+  leave_mark(p, session_hash(session_id), format_iso_time(now));
   touch(p, now);
   return out;
 }
@@ -74,7 +117,7 @@ partial_forget forget_item(const profile& current, category in, std::string_view
   std::erase_if(p.last_operations, [&](const operation& o) {
     return fold_item(o.item) == folded || fold_item(o.replaces) == folded;
   });
-  leave_mark(p, item_hash(item), format_iso_time(now + forget_margin));
+  leave_mark(p, item_hash(item), format_iso_time(now));
   touch(p, now);
   return out;
 }
@@ -84,6 +127,14 @@ std::string forgotten_before(const profile& p, std::string_view session_id) {
   if (mark == nullptr) return p.forgotten_before;
   if (p.forgotten_before.empty()) return mark->time;
   return later(mark->time, p.forgotten_before) ? mark->time : p.forgotten_before;
+}
+
+std::optional<watermark> forgotten_through(const profile& p, std::string_view session_id) {
+  if (p.positions.empty()) return std::nullopt;
+  const std::string hash = session_hash(session_id);
+  const auto at = std::find_if(p.positions.begin(), p.positions.end(),
+                               [&](const forgotten_position& known) { return known.session_hash == hash; });
+  return at == p.positions.end() ? std::nullopt : std::optional{at->through};
 }
 
 bool may_return(const profile& p, std::string_view item, std::string_view evidence_timestamp) {

@@ -107,6 +107,14 @@ struct metrics : private metric_registry {
   Counter& messages_missing = counter(
       "memory_worker_messages_missing_total",
       "Events whose message was not in the conversation, and what is new there was analysed without it.");
+  labelled<Counter> messages_unreadable =
+      counters("memory_worker_messages_unreadable_total",
+               "New messages of a conversation that were passed over since they cannot be read, by cause.",
+               "cause", {"shape", "unknown-role", "content"});
+  Counter& messages_of_unknown_time =
+      counter("memory_worker_messages_of_unknown_time_total",
+              "New messages of a user left out because nothing shows that they came after a wish to be "
+              "forgotten: their times cannot be read, or run ahead of the broker's clock.");
   Counter& conversations_missing =
       counter("memory_worker_conversations_missing_total", "Reads that found no conversation.");
   Counter& refused_for_everybody = counter(

@@ -170,7 +170,7 @@ TEST_CASE("messages before the user's wish to forget everything are never read")
   stored.user = user;
   const auto p = prepared(chat_of(9), stored, job_for(9));
   REQUIRE(p.conversation);
-  CHECK(ids_of(*p.conversation) == names{"m6", "m7", "m8", "m9"});
+  CHECK(ids_of(*p.conversation) == names{"m4", "m5", "m6", "m7", "m8", "m9"});
 }
 
 TEST_CASE("one forgotten conversation starts anew after the wish, and its commit is not turned away for it") {
@@ -178,14 +178,15 @@ TEST_CASE("one forgotten conversation starts anew after the wish, and its commit
   user.user_id = std::string{"u"};
   const auto wish = *parse_iso_time(time_at(3));
   memory::context stored;
-  stored.user = memory::forget_session(user, "s", wish).next;
+  stored.user = memory::forget_session(user, "s", std::nullopt, wish).next;
   const auto p = prepared(chat_of(9), stored, job_for(9));
   REQUIRE(p.conversation);
-  CHECK(ids_of(*p.conversation) == names{"m6", "m7", "m8", "m9"});
+  CHECK(ids_of(*p.conversation) == names{"m4", "m5", "m6", "m7", "m8", "m9"});
   const auto commit = commit_of(*p.conversation, {}, {}, "model");
   CHECK_FALSE(memory::check_epoch(stored.user, commit));
 
-  const auto other = memory::forget_session(*stored.user, "s", wish + std::chrono::minutes{30}).next;
+  const auto other =
+      memory::forget_session(*stored.user, "s", std::nullopt, wish + std::chrono::minutes{30}).next;
   CHECK(memory::check_epoch(other, commit) == memory::commit_outcome::reload);
 }
 

@@ -39,7 +39,7 @@ conversation turns(int first, int last) {
 
 cut_request event(std::string_view id) {
   cut_request r;
-  r.chat_message_id = id;
+  r.clock.chat_message_id = id;
   return r;
 }
 
@@ -118,21 +118,40 @@ TEST_CASE("cut: only the assistant spoke: fresh, but not the user") {
   CHECK(out.advances);
 }
 
-TEST_CASE("cut: watermark trimmed away: later timestamps are new, equal or missing ones are covered") {
+TEST_CASE(
+    "cut: watermark trimmed away: later timestamps are new, equal ones are covered, missing ones by their "
+    "place") {
   auto c = turns(5, 8);
   CHECK(cut_new(c, event_after("8", "2_assistant", 2)).fresh == indexes{0, 1, 2, 3, 4, 5, 6, 7});
   CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5, 6, 7});
   c.messages[6].timestamp = {};
   c.messages[7].timestamp = "tomorrow";
-  CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5});
+  CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5, 6, 7});
+  c.messages[1].timestamp = {};
+  CHECK(cut_new(c, event_after("8", "gone", 6)).fresh == indexes{4, 5, 6, 7});
 }
 
-TEST_CASE("cut: watermark gone and without time: everything counts as covered") {
+TEST_CASE("cut: watermark trimmed away: where all messages have one time or none, all is new") {
+  auto c = turns(5, 7);
+  for (auto& m : c.messages) m.timestamp = at(1);
+  CHECK(cut_new(c, event_after("7", "gone", 1)).fresh == indexes{0, 1, 2, 3, 4, 5});
+  for (auto& m : c.messages) m.timestamp = {};
+  CHECK(cut_new(c, event_after("7", "gone", 1)).fresh == indexes{0, 1, 2, 3, 4, 5});
+}
+
+TEST_CASE("cut: a watermark from a far future decides nothing") {
+  auto request = event_after("8", "gone", 0);
+  request.through->timestamp = "2099-01-01T00:00:00Z";
+  request.clock.now = *mw::parse_iso_time(at(30));
+  CHECK(cut_new(turns(5, 8), request).fresh == indexes{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE("cut: watermark gone and without time: nothing is covered in silence") {
   auto request = event("3");
   request.through = watermark{"gone", ""};
   const auto out = cut_new(turns(1, 3), request);
-  CHECK(out.fresh.empty());
-  CHECK_FALSE(out.advances);
+  CHECK(out.fresh == indexes{0, 1, 2, 3, 4, 5});
+  CHECK(out.advances);
 }
 
 TEST_CASE("cut: timestamps are compared as instants, not as text") {
@@ -196,21 +215,71 @@ TEST_CASE("cut: an empty conversation has nothing") {
   CHECK_FALSE(out.advances);
 }
 
-TEST_CASE("cut: forgotten messages never come back, with a margin for skew, and none without timestamp") {
+TEST_CASE(
+    "cut: what says that it was said before the wish never comes back, what came after it is new at once") {
+  auto request = event("6");
+  const std::string before = at(4);
+  request.forgotten.before = before;
+  CHECK(cut_new(turns(1, 6), request).fresh == indexes{8, 9, 10, 11});
+  request.through = mark("5_assistant", 5);
+  CHECK(cut_new(turns(1, 6), request).fresh == indexes{10, 11});
+}
+
+TEST_CASE("cut: an event that was enqueued before the wish brings nothing") {
+  auto request = event("6");
+  const std::string before = at(4);
+  request.forgotten.before = before;
+  request.clock.enqueued = mw::parse_iso_time(at(4));
+  CHECK(cut_new(turns(1, 6), request).fresh.empty());
+  request.clock.enqueued = mw::parse_iso_time(at(6));
+  CHECK(cut_new(turns(1, 6), request).fresh == indexes{8, 9, 10, 11});
+}
+
+TEST_CASE("cut: a chat's clock that runs ahead does not make the past look new") {
+  // Said in minutes 1 to 6, written as 4 to 9; the wish came in minute 5.
+  auto c = turns(4, 9);
+  auto request = event("9");
+  const std::string before = at(5);
+  request.forgotten.before = before;
+  request.clock.enqueued = mw::parse_iso_time(at(6));
+  request.clock.completed_at = mw::parse_iso_time(at(9));
+  CHECK(cut_new(c, request).fresh == indexes{10, 11});
+  // Hours ahead, as local times without a zone are: only the event's own exchange is known to be new.
+  for (auto& m : c.messages) m.timestamp = mw::chat::timestamp{*m.timestamp.at() + std::chrono::hours{2}};
+  request.clock.completed_at = mw::parse_iso_time(at(6));
+  const auto out = cut_new(c, request);
+  CHECK(out.fresh == indexes{10, 11});
+  CHECK(out.of_unknown_time == 5);
+}
+
+TEST_CASE("cut: what was analysed at the wish is known by its position, whatever the times say") {
   auto c = turns(1, 6);
-  c.messages[10].timestamp = {};
   auto request = event("6");
   const std::string before = at(2);
-  request.forgotten_before = before;
-  static_assert(forget_skew == std::chrono::minutes{2});
-  CHECK(cut_new(c, request).fresh == indexes{8, 9, 11});  // minute 4 is the last inside the margin
-  request.through = mark("5_assistant", 5);
-  CHECK(cut_new(c, request).fresh == indexes{11});
+  request.forgotten.before = before;
+  request.forgotten.through = mark("4_assistant", 4);
+  CHECK(cut_new(c, request).fresh == indexes{8, 9, 10, 11});
+  for (auto& m : c.messages) m.timestamp = {};
+  CHECK(cut_new(c, request).fresh == indexes{10, 11});
+  CHECK(cut_new(c, request).of_unknown_time == 1);
+  // One time for all says as little.
+  for (auto& m : c.messages) m.timestamp = at(1);
+  CHECK(cut_new(c, request).fresh == indexes{10, 11});
+}
+
+TEST_CASE("cut: behind a watermark of a time after the wish all is new, without times too") {
+  auto c = turns(1, 6);
+  for (auto& m : c.messages) m.timestamp = {};
+  auto request = event("6");
+  const std::string before = at(2);
+  request.forgotten.before = before;
+  request.through = watermark{"3_assistant", at(3)};
+  CHECK(cut_new(c, request).fresh == indexes{6, 7, 8, 9, 10, 11});
 }
 
 TEST_CASE("cut: an unreadable forgotten_before lets nothing through") {
   auto request = event("3");
-  request.forgotten_before = "some day";
+  request.forgotten.before = "some day";
   const auto out = cut_new(turns(1, 3), request);
   CHECK(out.fresh.empty());
   CHECK(out.through_index == 5);
@@ -248,27 +317,38 @@ TEST_CASE("cut: a span whose ends were trimmed away is found by time; forgotten 
   request.retry = {{watermark{"gone", ""}, mark("also gone", 30)}};
   CHECK(cut_new(c, request).fresh.empty());
   request.retry = {{mark("4_user", 4), mark("8_assistant", 8)}};
-  const std::string before = at(5);
-  request.forgotten_before = before;
-  CHECK(cut_new(c, request).fresh == indexes{8, 9});
+  request.forgotten.before = "2026-01-01T10:06:00Z";
+  CHECK(cut_new(c, request).fresh == indexes{4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("cut: a time in whole seconds does not say on which side of the wish it lies: the place does") {
+  conversation c;
+  const auto said_at = [](int n, const char* t) { return user(fmt::format("{}_user", n), t); };
+  c.messages = {said_at(1, "2026-01-01T10:00:07Z"), said_at(2, "2026-01-01T10:00:08Z"),
+                said_at(3, "2026-01-01T10:00:08Z")};
+  c.messages[1].from = role::assistant;
+  auto request = event("3");
+  request.forgotten.before = "2026-01-01T10:00:08.500000Z";
+  request.clock.enqueued = mw::parse_iso_time("2026-01-01T10:00:09Z");
+  CHECK(cut_new(c, request).fresh == indexes{2});
 }
 
 TEST_CASE("cut: the conversation moved on when the user wrote after the missing event's time") {
   const auto c = turns(1, 4);
   auto request = event_after("3x", "2_assistant", 2);
-  request.completed_at = mw::parse_iso_time(at(3));
+  request.clock.completed_at = mw::parse_iso_time(at(3));
   auto out = cut_new(c, request);
   CHECK_FALSE(out.event_found);
   CHECK(out.moved_on);
   CHECK(out.fresh == indexes{4, 5, 6, 7});
   // Still to come: turn 5 is not in this copy yet, though turns 3 and 4 are new.
-  request.completed_at = mw::parse_iso_time(at(5));
+  request.clock.completed_at = mw::parse_iso_time(at(5));
   out = cut_new(c, request);
   CHECK_FALSE(out.moved_on);
   CHECK(out.user_spoke);
   // All of it analysed already.
   request = event_after("3x", "4_assistant", 4);
-  request.completed_at = mw::parse_iso_time(at(3));
+  request.clock.completed_at = mw::parse_iso_time(at(3));
   out = cut_new(c, request);
   CHECK(out.moved_on);
   CHECK_FALSE(out.user_spoke);
@@ -283,23 +363,23 @@ TEST_CASE("cut: without completedAt nothing shows that the conversation moved on
 
 TEST_CASE("watermark: taken from a message without timestamp it carries the latest time before it") {
   auto c = turns(1, 3);
-  const auto watermark_at = [](conversation of, size_t index) { return take_watermarks(of).at(index); };
+  const auto watermark_at = [](conversation of, size_t index) { return take_watermarks(of, {}).at(index); };
   CHECK(watermark_at(c, 3) == mark("2_assistant", 2));
   c.messages[5].timestamp = "soon";
   c.messages[4].timestamp = {};
   CHECK(watermark_at(c, 5) == mark("3_assistant", 2));
   for (auto& m : c.messages) m.timestamp = {};
-  CHECK(watermark_at(c, 5) == watermark{"3_assistant", ""});
+  CHECK(watermark_at(c, 5) == watermark{"3_assistant", "1970-01-01T00:00:00.000000+00:00"});
 }
 
 TEST_CASE("beyond a watermark: its position decides where it is still there, its time where not") {
   const auto c = turns(1, 3);
-  CHECK(first_beyond(c, mark("3_user", 3)) == 5);
-  CHECK(first_beyond(c, mark("1_user", 1)) == 1);  // same time, later position
-  CHECK(first_beyond(c, mark("gone", 3)) == 6);
-  CHECK(first_beyond(c, mark("gone", 2)) == 4);
-  CHECK(first_beyond(c, mark("gone", 4)) == 6);
-  CHECK(first_beyond(c, watermark{"gone", ""}) == 6);
-  CHECK(first_beyond(c, std::nullopt) == 0);
-  CHECK(first_beyond(conversation{}, mark("1_user", 1)) == 0);
+  CHECK(first_beyond(c, mark("3_user", 3), {}) == 5);
+  CHECK(first_beyond(c, mark("1_user", 1), {}) == 1);  // same time, later position
+  CHECK(first_beyond(c, mark("gone", 3), {}) == 6);
+  CHECK(first_beyond(c, mark("gone", 2), {}) == 4);
+  CHECK(first_beyond(c, mark("gone", 4), {}) == 6);
+  CHECK(first_beyond(c, watermark{"gone", ""}, {}) == 0);
+  CHECK(first_beyond(c, std::nullopt, {}) == 0);
+  CHECK(first_beyond(conversation{}, mark("1_user", 1), {}) == 0);
 }

@@ -307,7 +307,7 @@ TEST_CASE("a forget before, between and after the writes of a commit wins") {
     world_options o;
     o.before = [&](std::string_view, std::string_view) {
       if (here == nullptr || ++seen != at) return;
-      const auto tombstone = memory::forget_everything(*here->profile(), noon);
+      const auto tombstone = memory::forget_everything(*here->profile(), {}, noon);
       here->service().put("user-memories", "u", "u", memory::write_profile(tombstone));
       here->service().put("conversations", "u", "s_u", {});
       here->service().put("conversations", "u", "t_u", {});
@@ -334,7 +334,7 @@ TEST_CASE("a record of a lower epoch is invisible, and deleted on sight") {
   world w;
   REQUIRE(work_off(w, 2, "tea"));
   w.service().put("user-memories", "u", "u",
-                  memory::write_profile(memory::forget_everything(*w.profile(), noon)));
+                  memory::write_profile(memory::forget_everything(*w.profile(), {}, noon)));
   const auto seen = w.read();
   REQUIRE(seen);
   CHECK_FALSE(seen->conversation);
@@ -354,7 +354,7 @@ TEST_CASE("a record of a lower epoch is invisible, and deleted on sight") {
 TEST_CASE("a record that a commit stored after its session was forgotten is invisible too") {
   world w;
   REQUIRE(work_off(w, 2, "tea"));
-  const auto marked = memory::forget_session(*w.profile(), "s", noon).next;
+  const auto marked = memory::forget_session(*w.profile(), "s", std::nullopt, noon).next;
   w.service().put("user-memories", "u", "u", memory::write_profile(marked));
   CHECK_FALSE(w.read()->conversation);
 }

@@ -82,7 +82,7 @@ TEST_CASE("fields that we do not know are kept on every write, and go with all t
   CHECK(text.find(R"(\"later\":[{\"x\":1}])") != std::string::npos);
   CHECK(text.find("_etag") == std::string::npos);
   CHECK(write_profile(*parse_profile(text)) == text);
-  const std::string tombstone = write_profile(forget_everything(*p, *mw::parse_iso_time(now)));
+  const std::string tombstone = write_profile(forget_everything(*p, {}, *mw::parse_iso_time(now)));
   CHECK(tombstone.find("nick") == std::string::npos);
   CHECK(tombstone.find("later") == std::string::npos);
 }

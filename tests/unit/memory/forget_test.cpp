@@ -24,7 +24,7 @@ profile with_two_sessions() {
 
 TEST_CASE("forgetting everything leaves a tombstone and nothing of the user's words") {
   const profile p = with_two_sessions();
-  const profile tombstone = forget_everything(p, wish);
+  const profile tombstone = forget_everything(p, {}, wish);
   CHECK(tombstone.empty());
   CHECK(tombstone.user_id == "u");
   CHECK(tombstone.epoch == 1);
@@ -32,11 +32,11 @@ TEST_CASE("forgetting everything leaves a tombstone and nothing of the user's wo
   CHECK(tombstone.applied.empty());
   CHECK(tombstone.last_operations.empty());
   CHECK(tombstone.forgotten.empty());
-  CHECK(mw::parse_iso_time(tombstone.forgotten_before) == wish + forget_margin);
+  CHECK(mw::parse_iso_time(tombstone.forgotten_before) == wish);
 }
 
 TEST_CASE("a job loaded before the forget is dropped, one loaded after goes on") {
-  const profile tombstone = forget_everything(with_two_sessions(), wish);
+  const profile tombstone = forget_everything(with_two_sessions(), {}, wish);
   commit c = make_commit(0, 8);
   c.profile_existed = true;
   CHECK(check_epoch(tombstone, c) == commit_outcome::forgotten);
@@ -60,7 +60,7 @@ TEST_CASE("a profile that another session made meanwhile is no obstacle") {
 }
 
 TEST_CASE("after forgetting everything only newer evidence makes facts, even if the model repeats old ones") {
-  const profile tombstone = forget_everything(with_two_sessions(), wish);
+  const profile tombstone = forget_everything(with_two_sessions(), {}, wish);
   commit c = make_commit(0, 8);
   c.epoch = 1;
   c.operations = {op_add("chess", 1), op_add("sailing", 7)};
@@ -71,7 +71,7 @@ TEST_CASE("after forgetting everything only newer evidence makes facts, even if 
 }
 
 TEST_CASE("forgetting a session takes what only that session said") {
-  const auto forgotten = forget_session(with_two_sessions(), "s", wish);
+  const auto forgotten = forget_session(with_two_sessions(), "s", std::nullopt, wish);
   CHECK(forgotten.removed == 1);
   CHECK(interests(forgotten.next) == texts{"tea", "go"});
   CHECK(forgotten.next.applied.count("s") == 0);
@@ -81,9 +81,9 @@ TEST_CASE("forgetting a session takes what only that session said") {
 }
 
 TEST_CASE("a forgotten session comes back only with newer messages") {
-  const profile p = forget_session(with_two_sessions(), "s", wish).next;
+  const profile p = forget_session(with_two_sessions(), "s", std::nullopt, wish).next;
   CHECK(forgotten_before(p, "s2").empty());
-  CHECK(mw::parse_iso_time(forgotten_before(p, "s")) == wish + forget_margin);
+  CHECK(mw::parse_iso_time(forgotten_before(p, "s")) == wish);
 
   commit in_flight = make_commit(0, 8);
   in_flight.profile_existed = true;

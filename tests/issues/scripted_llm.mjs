@@ -1,0 +1,60 @@
+// An LLM that answers what a case says: for each new message of the user's that holds one of the texts of `says`, the
+// operation beside it, with the whole message as its quote; and a summary.
+import http from 'node:http';
+
+/** The lines of the last user prompt that are messages: [{n, role, new, text}]. */
+function messagesOf(request) {
+  const prompt = request.messages.findLast((m) => m.role === 'user').content;
+  const text = typeof prompt === 'string' ? prompt : prompt.map((part) => part.text).join('\n');
+  return text.split('\n').filter((line) => line.startsWith('{"n":')).map((line) => JSON.parse(line));
+}
+
+function analysisOf(request, says) {
+  const operations = [];
+  const said = messagesOf(request).filter((m) => m.role === 'user' && m.new);
+  for (const message of said) {
+    for (const [needle, operation] of Object.entries(says)) {
+      if (message.text.includes(needle)) {
+        operations.push({ op: 'add', replaces: '', message: message.n, quote: message.text, ...operation });
+      }
+    }
+  }
+  return {
+    summary: `The user told the assistant about ${said.length} things.`, themes: [], persons: [], places: [], user_sentiment: 'neutral', operations,
+  };
+}
+
+export class ScriptedLlm {
+  constructor(says) {
+    this.says = says;
+    this.calls = 0;
+    this.server = http.createServer((request, response) => {
+      const pieces = [];
+      request.on('data', (piece) => pieces.push(piece));
+      request.on('end', () => this.answer(JSON.parse(Buffer.concat(pieces).toString()), response));
+    });
+  }
+
+  async listen() {
+    await new Promise((resolve) => { this.server.listen(0, '127.0.0.1', resolve); });
+    this.url = `http://127.0.0.1:${this.server.address().port}/v1`;
+    return this;
+  }
+
+  answer(request, response) {
+    const hasSchema = request.response_format !== undefined;
+    if (hasSchema) this.calls += 1;
+    const content = hasSchema ? JSON.stringify(analysisOf(request, this.says)) : 'yes';
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({
+      id: 'case', object: 'chat.completion', created: 0, model: request.model,
+      choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
+      usage: { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 },
+    }));
+  }
+
+  async close() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => { this.server.close(resolve); });
+  }
+}
