@@ -58,7 +58,7 @@ mw::result<std::unique_ptr<mw::api::document_store>> open_store(const mw::api::o
                                                                 const mw::api::entra* identity) {
   using opened = std::unique_ptr<mw::api::document_store>;
   if (o.store == mw::api::store_kind::sqlite) {
-    auto store = mw::api::sqlite_store::open(o.data);
+    auto store = mw::api::sqlite_store::open(o.data, mw::api::log{o.level});
     return store ? mw::result<opened>{opened{std::move(*store)}} : store.error();
   }
   mw::cosmos::store_options c;

@@ -56,6 +56,7 @@ class connection {
   /// `sql` must be a literal: its address is the cache's key.
   query prepare(const char* sql);
   int changes() const { return sqlite3_changes(db_.get()); }
+  int64_t total_changes() const { return sqlite3_total_changes64(db_.get()); }
   bool read_only() const { return sqlite3_db_readonly(db_.get(), "main") == 1; }
 
  private:

@@ -104,7 +104,18 @@ auto sqlite_store::writing(Work&& work) -> decltype(work(std::declval<connection
   }
 }
 
-result<std::unique_ptr<sqlite_store>> sqlite_store::open(const std::string& path) {
+template <class Work>
+result<forgotten> sqlite_store::forgetting(Work&& work) {
+  auto out = writing([&](connection& db) -> result<forgotten> {
+    auto done = work(db);
+    if (done) owe_erasure(db);
+    return done;
+  });
+  if (out) eraser_->wake();
+  return out;
+}
+
+result<std::unique_ptr<sqlite_store>> sqlite_store::open(const std::string& path, const log& l) {
   const auto refused = [&path](const failure& f) {
     return fail(errc::misconfigured,
                 "cannot use the database " + path + ": " + f.detail +
@@ -114,6 +125,7 @@ result<std::unique_ptr<sqlite_store>> sqlite_store::open(const std::string& path
     std::unique_ptr<sqlite_store> store{new sqlite_store(path)};
     store->writer_ = std::make_unique<connection>(path);
     if (const auto ready = prepare_schema(*store->writer_); !ready) return refused(ready.error());
+    store->eraser_ = std::make_unique<eraser>(path, l);
     return store;
   } catch (const db_error& e) {
     return refused(e.what);
@@ -230,7 +242,7 @@ result<written> sqlite_store::put_summary(const memory::record& summary, const p
 
 result<forgotten> sqlite_store::forget_everything(std::string_view user_id, const precondition& p,
                                                   wall_time now) {
-  return writing([&](connection& db) -> result<forgotten> {
+  return forgetting([&](connection& db) -> result<forgotten> {
     const auto user = profile_of(db, user_id);
     if (const auto met = api::check(p, user.etag); !met) return met.error();
     const auto records = records_of(db, user_id, std::numeric_limits<int64_t>::max(), 0);
@@ -243,7 +255,7 @@ result<forgotten> sqlite_store::forget_everything(std::string_view user_id, cons
 
 result<forgotten> sqlite_store::forget_session(std::string_view user_id, std::string_view session_id,
                                                const precondition& p, wall_time now) {
-  return writing([&](connection& db) -> result<forgotten> {
+  return forgetting([&](connection& db) -> result<forgotten> {
     const auto stored = visible_record(db, user_id, session_id);
     if (const auto met = api::check(p, stored ? stored->etag : std::string{}); !met) return met.error();
     const auto change =
@@ -257,7 +269,7 @@ result<forgotten> sqlite_store::forget_session(std::string_view user_id, std::st
 
 result<forgotten> sqlite_store::forget_item(std::string_view user_id, memory::category in,
                                             std::string_view item, const precondition& p, wall_time now) {
-  return writing([&](connection& db) -> result<forgotten> {
+  return forgetting([&](connection& db) -> result<forgotten> {
     const auto user = profile_of(db, user_id);
     if (const auto met = api::check(p, user.etag); !met) return met.error();
     const auto change = memory::forget_item(user, in, item, now);

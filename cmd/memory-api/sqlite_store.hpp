@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cmd/memory-api/eraser.hpp"
 #include "cmd/memory-api/sqlite.hpp"
 #include "cmd/memory-api/store.hpp"
 
@@ -20,7 +21,8 @@ namespace mw::api {
 class sqlite_store final : public document_store {
  public:
   /// errc::misconfigured names the file and the fix.
-  static result<std::unique_ptr<sqlite_store>> open(const std::string& path);
+  static result<std::unique_ptr<sqlite_store>> open(const std::string& path,
+                                                    const log& l = log{log_level::warning});
 
   result<std::string> read_context(std::string_view user_id, std::string_view session_id) override;
   result<memory::commit_reply> write(const memory::commit& c, wall_time now) override;
@@ -52,12 +54,16 @@ class sqlite_store final : public document_store {
   template <class Work>
   auto writing(Work&& work) -> decltype(work(std::declval<connection&>()));
   void drop_invisible(std::string_view user_id);
+  /// The same for what forgets: the text leaves the files soon after.
+  template <class Work>
+  result<forgotten> forgetting(Work&& work);
 
   std::string path_;
   std::mutex write_mutex_;  ///< our own writers queue here instead of in SQLite's busy handler
   std::unique_ptr<connection> writer_;
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<connection>> readers_;  ///< idle ones
+  std::unique_ptr<eraser> eraser_;
 };
 
 }  // namespace mw::api
