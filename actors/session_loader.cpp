@@ -292,6 +292,9 @@ void session_loader_state::take_fetched(fetched& f) {
   count_passed_over(*services_, prepared, p.spec.ids.session());
   if (prepared.message_missing_but_moved_on) services_->metrics.messages_missing.Increment();
   if (!prepared.conversation) {
+    // Nobody will ask for it: it was made before another replica's commit, or before a wish to be forgotten.
+    if (prepared.end.end == flow::job_end::covered && !f.saved_answer.empty() && redis_)
+      redis_->drop_answer(answer_key(p.spec.ids.user(), p.spec.ids.session()));
     end(std::move(prepared.end));
     return grant();
   }
