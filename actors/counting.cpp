@@ -41,6 +41,7 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
   dropped("not-user", a.dropped_not_user);
   dropped("no-quote", a.dropped_no_quote);
   dropped("malformed", a.dropped_malformed);
+  dropped("secret", a.dropped_secret);
 }
 
 int64_t day_of(const services& s) {

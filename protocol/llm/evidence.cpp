@@ -13,6 +13,7 @@
 #include "protocol/chat/json_document.hpp"
 #include "protocol/llm/answer_text.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/secrets.hpp"
 
 namespace mw::llm {
 namespace {
@@ -157,7 +158,7 @@ status read_list(const object& root, const char* name, size_t max_count, std::ve
     if (v.get(text) != simdjson::SUCCESS)
       return invalid(std::string{name} + " holds something else than strings");
     if (out.size() >= max_count) continue;
-    std::string item = memory::clean_text(text, max_name_bytes);
+    std::string item = memory::mask_secrets(memory::clean_text(text, max_name_bytes));
     if (!item.empty() && memory::find_item(out, item) >= out.size()) out.push_back(std::move(item));
   }
   return ok;
@@ -205,6 +206,11 @@ void read_operation(const object& o, const analysis_input& input, quoted_message
     ++out.dropped_no_quote;
     return;
   }
+  // A removal leaves neither: a card that is stored can be taken back.
+  if (*op != memory::op_kind::remove && (memory::holds_secret(quote) || memory::holds_secret(item))) {
+    ++out.dropped_secret;
+    return;
+  }
   memory::operation found;
   found.op = *op;
   found.in = *in;
@@ -239,7 +245,7 @@ status read_operations(const object& root, const analysis_input& input, analysis
 
 result<analysis> read_object(const object& root, const analysis_input& input) {
   analysis out;
-  out.summary = memory::clean_text(text_at(root, "summary"), max_summary_bytes);
+  out.summary = memory::mask_secrets(memory::clean_text(text_at(root, "summary"), max_summary_bytes));
   if (out.summary.empty()) return invalid("summary is missing or empty");
   for (auto [name, count, list] :
        {std::tuple{"themes", max_themes, &out.themes}, std::tuple{"persons", max_names, &out.persons},

@@ -41,6 +41,8 @@ profile forget_everything(const profile& current, wall_time now) {
   next.forgotten_before = format_iso_time(now + forget_margin);
   next.revision = current.revision;
   next.etag = current.etag;
+  // The tombstone outlives what was to expire.
+  if (current.other_fields.contains("ttl")) next.other_fields.emplace("ttl", "-1");
   touch(next, now);
   return next;
 }
