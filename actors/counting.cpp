@@ -68,6 +68,7 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
   dropped("not-user", a.dropped_not_user);
   dropped("no-quote", a.dropped_no_quote);
   dropped("malformed", a.dropped_malformed);
+  dropped("secret", a.dropped_secret);
 }
 
 void count_summary(observe::metrics& m, const llm::analysis& a, std::string_view session_id) {

@@ -24,6 +24,13 @@ void log_outdated(const memory::commit& c, const memory::commit_reply& r) {
       .field("evicted", r.items_evicted);
 }
 
+void log_embedding_dropped(const memory::commit& c, const memory::commit_reply& r) {
+  if (!r.embedding_dropped) return;
+  observe::log(log_level::info, "embedding-dropped")
+      .field("session", c.session_id)
+      .field("why", "the summary changed, and no embedding was made of the new one");
+}
+
 }  // namespace
 
 writer_actor::behavior_type memory_writer(writer_actor::stateful_pointer<memory_writer_state> self,
@@ -147,6 +154,7 @@ void memory_writer_state::take_committed(const committed& c) {
   }
   count_commit(services_->metrics, c.reply);
   log_outdated(w.job.commit, c.reply);
+  log_embedding_dropped(w.job.commit, c.reply);
   switch (c.reply.outcome) {
     case memory::commit_outcome::stored:
     case memory::commit_outcome::covered:

@@ -43,6 +43,7 @@ enum class errc : uint8_t {
   conversation_missing,    ///< no such key in Redis
   message_missing,         ///< the event's message is not in the conversation
   conversation_malformed,  ///< the stored conversation cannot be read
+  not_storable,            ///< our own side knows that the store holds no such event: its ids
   malformed,  ///< a peer's answer that is not the protocol (bad JSON from an API, bad RESP, bad AMQP)
   // --- the LLM's own ways to fail ---
   unsupported_parameter,  ///< 400 with error.param: drop or rename that field; detail holds the parameter's

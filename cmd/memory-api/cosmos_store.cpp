@@ -41,6 +41,15 @@ status read_page(const std::string& body, std::vector<memory::record>& out) {
   });
 }
 
+/// Whether documents without `ttl` expire; yes where the container's answer does not tell.
+bool has_default_ttl(const result<cosmos::answer>& container) {
+  bool found = false;
+  const auto done = memory::json_fields::parse(
+      container ? std::string_view{container->body} : std::string_view{}, "container",
+      [&](const memory::json_fields& f) { found = f.present("defaultTtl"); });
+  return !done || found;
+}
+
 /// The part of the terms that the record contains; rare words cannot be told from frequent ones here.
 double relevance(const memory::record& r, const std::vector<std::string>& terms) {
   std::string text = r.summary;
@@ -145,6 +154,7 @@ result<std::string> cosmos_store::read_context(std::string_view user_id, std::st
   if (c->conversation) {
     auto plain = *c->conversation;
     plain.embedding.clear();
+    plain.names_embedding = false;
     conversation = memory::write_record(plain);
   }
   if (c->user) user = memory::write_profile(*c->user);
@@ -232,10 +242,17 @@ result<forgotten> cosmos_store::forget_everything(std::string_view user_id, cons
   // where they cannot be read. The wish does not wait for that.
   const auto read = scan(user, std::numeric_limits<size_t>::max());
   const auto analysed = read ? *read : std::vector<memory::record>{};
+  cosmos::ask look;
+  look.op = cosmos::operation::container;
+  look.container = core_->names.user_memories;
+  const bool expires = has_default_ttl(ask(std::move(look)));
   const auto done = update_profile(user, p, [&](const memory::profile& current) {
     existed = !current.empty();
     old_epoch = current.epoch;
-    return memory::forget_everything(current, memory::positions_of(analysed, current.epoch), now);
+    auto tombstone =
+        memory::forget_everything(current, memory::positions_of(analysed, current.epoch), now);
+    if (expires) tombstone.other_fields["ttl"] = "-1";
+    return tombstone;
   });
   if (!done) return done.error();
   // From here on nobody sees the records any more; a failure below leaves them invisible, deleted on sight.

@@ -65,6 +65,10 @@ memory::record merge_summary(const memory::record& summary, const std::optional<
     next.skipped = stored->skipped;
     next.model = stored->model;
     next.used = stored->used;
+    next.other_fields = stored->other_fields;
+    next.other_worker_fields = stored->other_worker_fields;
+    next.names_embedding = stored->names_embedding;
+    if (next.embedding.empty() && next.summary == stored->summary) next.embedding = stored->embedding;
   }
   next.epoch = epoch;
   next.status = memory::record_status::ok;

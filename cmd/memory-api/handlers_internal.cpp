@@ -23,6 +23,8 @@ http::server_response problem_of(const failure& f) {
   switch (f.code) {
     case errc::rejected:
       return http::problem(400, "Bad Request", f.detail);
+    case errc::not_storable:
+      return http::problem(422, "Unprocessable Content", f.detail);
     case errc::conflict:
       return http::problem(412, "Precondition Failed", f.detail);
     case errc::too_large:

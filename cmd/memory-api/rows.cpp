@@ -83,6 +83,7 @@ std::string save_record(connection& db, const memory::record& r) {
   const int64_t etag = next_etag(db);
   memory::record body = r;
   body.embedding.clear();
+  body.names_embedding = false;
   int64_t id = 0;
   {
     auto q = db.prepare(

@@ -57,7 +57,9 @@ memory::commit_reply write_commit(connection& db, const memory::commit& c, const
       memory::apply_to_profile(user.value_or(memory::profile{}), c, now, stored ? &*stored : &nothing);
   if (change.changed) save_profile(db, change.next);
   save_record(db, record.next);
-  return memory::stored_reply(change);
+  auto reply = memory::stored_reply(change);
+  reply.embedding_dropped = record.embedding_dropped;
+  return reply;
 }
 
 /// Weight of a term that occurs in `hits` of `all` records: rare words say more.

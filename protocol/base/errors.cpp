@@ -42,6 +42,8 @@ std::string_view to_string(errc code) {
       return "message-missing";
     case errc::conversation_malformed:
       return "conversation-malformed";
+    case errc::not_storable:
+      return "not-storable";
     case errc::malformed:
       return "malformed";
     case errc::unsupported_parameter:
@@ -122,6 +124,7 @@ error_class classify(errc code) {
     case errc::conversation_missing:
     case errc::message_missing:
     case errc::conversation_malformed:
+    case errc::not_storable:
     case errc::too_large:
       return error_class::poison;
     default:

@@ -15,7 +15,7 @@ const std::string_view grpc_words =
 namespace {
 
 constexpr std::string_view unsupported = "unsupported-value";
-constexpr std::string_view unreadable = "unreadable-value";
+constexpr std::string_view unreadable_value = "unreadable-value";
 
 /// The first of the list that we have.
 otel_reading read_list(const option& o, std::string_view list) {
@@ -55,7 +55,7 @@ otel_reading read_otel(const option& o, std::string_view text) {
     out.taken = std::move(*v);
     return out;
   }
-  out.cause = o.type == option_type::choice ? unsupported : unreadable;
+  out.cause = o.type == option_type::choice ? unsupported : unreadable_value;
   if (o.type == option_type::choice) {
     out.words = fmt::format("the value is none of {}: counts as not set", fmt::join(o.choices, ", "));
   } else {

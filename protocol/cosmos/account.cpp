@@ -93,7 +93,8 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
   void start(call_ptr c) {
     if (c->what.op != operation::container) {
       auto good = check_id("the user id", c->what.user_id);
-      if (good && has_id(c->what.op)) good = check_id("the document's id", c->what.id);
+      if (good && (has_id(c->what.op) || c->what.op == operation::create))
+        good = check_id("the document's id", c->what.id);
       if (!good) return c->done(good.error());
     }
     attempt(std::move(c));

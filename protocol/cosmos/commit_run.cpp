@@ -79,6 +79,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     if (record.outcome == commit_outcome::covered && current && is_ours(*current))
       return finish(commit_outcome::stored);
     if (record.outcome != commit_outcome::stored) return give_up(record.outcome, pair, gone);
+    embedding_dropped_ = record.embedding_dropped;
     const memory::record none;
     auto change = memory::apply_to_profile(pair.user.value_or(memory::profile{}), commit_, now,
                                            current ? &*current : &none);
@@ -162,6 +163,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
 
   void finish(commit_outcome outcome) {
     reply_.outcome = outcome;
+    reply_.embedding_dropped = outcome == commit_outcome::stored && embedding_dropped_;
     done_(reply_);
   }
 
@@ -174,6 +176,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
   bool from_memory_ = false;  ///< decided on what the job's load read, not on what is stored now
   unsigned lost_ = 0;
   bool profile_written_ = false;
+  bool embedding_dropped_ = false;
   std::string profile_at_;  ///< timestamp of the profile we sent last
   std::string record_etag_;
   std::string written_at_;  ///< timestamp of the record we sent last

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "protocol/cosmos/signing.hpp"
 #include "protocol/memory/documents_json.hpp"
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/json_fields.hpp"
@@ -112,8 +113,15 @@ bool is_forgotten(const memory::record& r, const std::optional<memory::profile>&
   return !memory::later(r.through->timestamp, limit);
 }
 
+status check_ids(std::string_view user_id, std::string_view session_id) {
+  if (auto good = check_id("userId", user_id); !good) return good;
+  const std::string record = memory::record_id(session_id, user_id);
+  return check_id(record.size() > max_id_bytes ? "the record's SESSIONID_USERID" : "sessionId", record);
+}
+
 void load(const core_ptr& core, const std::string& user_id, const std::string& session_id,
           account::deadline until, std::function<void(result<stored_pair>)> done) {
+  if (const auto good = check_ids(user_id, session_id); !good) return done(good.error());
   struct join {
     std::mutex mutex;
     stored_pair pair;

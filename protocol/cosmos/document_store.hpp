@@ -3,8 +3,9 @@
 // of protocol/memory on what the job's read found, and decided anew on fresh documents when somebody else
 // wrote or an answer was lost. Where the profile is not written it is read again: the epoch is always
 // checked. Used by the worker and, with the same account, by memory-api. Any thread; `done` comes on the HTTP
-// client's loop thread within the request time-out. Failures carry dependency::memory: rejected names an id
-// that Cosmos DB does not take, misconfigured a container with another partition key.
+// client's loop thread within the request time-out. Failures carry dependency::memory: not_storable names
+// an id that Cosmos DB does not take (decided here, nothing is sent), misconfigured a container with another
+// partition key.
 #pragma once
 
 #include <chrono>
@@ -59,6 +60,9 @@ result<std::optional<memory::record>> record_of(const result<answer>& a, const s
 /// Whether the user's wish covers this record: a lower epoch, or a watermark not beyond the mark of a
 /// forgotten session (a commit that was under way when the wish came). Such records count as absent.
 bool is_forgotten(const memory::record& r, const std::optional<memory::profile>& user);
+
+/// Whether Cosmos DB holds documents of these ids; names the event's field that it does not.
+status check_ids(std::string_view user_id, std::string_view session_id);
 
 /// Both documents, in parallel.
 void load(const core_ptr& core, const std::string& user_id, const std::string& session_id,

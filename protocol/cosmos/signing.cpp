@@ -14,8 +14,6 @@
 namespace mw::cosmos {
 namespace {
 
-constexpr size_t max_id_bytes = 1'023;
-
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -130,7 +128,7 @@ std::string partition_key_header(std::string_view value) {
 
 status check_id(std::string_view what, std::string_view id) {
   const auto refused = [&](std::string_view why) {
-    return fail(dependency::memory, errc::rejected,
+    return fail(dependency::memory, errc::not_storable,
                 fmt::format("Cosmos DB takes no such id: {} {}", what, why));
   };
   if (id.empty()) return refused("is empty");

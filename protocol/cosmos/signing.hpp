@@ -38,7 +38,9 @@ std::string token_authorization(std::string_view token);
 /// `["value"]` in ASCII: everything beyond it as \uXXXX, since header values are bytes.
 std::string partition_key_header(std::string_view value);
 
-/// `what` opens the detail ("the user id").
+inline constexpr size_t max_id_bytes = 1'023;
+
+/// not_storable where Cosmos DB takes no such id; `what` opens the detail ("the user id").
 status check_id(std::string_view what, std::string_view id);
 
 }  // namespace mw::cosmos

@@ -57,6 +57,9 @@ constexpr std::array rules{
     verdict_rule{"another user's conversation",
                  [](const situation& s) { return is(s, errc::owner_mismatch); }, action::dead_letter,
                  "session-owner-mismatch"},
+    verdict_rule{"ids the memory store cannot hold",
+                 [](const situation& s) { return is(s, errc::not_storable); }, action::dead_letter,
+                 "not-storable"},
     verdict_rule{
         "conversation gone, record covers the event",
         [](const situation& s) { return is(s, errc::conversation_missing) && s.record_covers_event; },

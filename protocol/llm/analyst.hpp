@@ -60,6 +60,7 @@ struct analysis {
   uint32_t dropped_not_fresh = 0;  ///< message number unknown or not among the new ones
   uint32_t dropped_not_user = 0;   ///< the message is not the user's
   uint32_t dropped_no_quote = 0;   ///< the quote is not in the message
+  uint32_t dropped_secret = 0;     ///< the quote or the item holds a secret (memory/secrets.hpp)
   uint32_t dropped_malformed = 0;  ///< unknown category or op, empty or oversized item
 };
 

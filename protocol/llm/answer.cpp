@@ -7,6 +7,7 @@
 #include "protocol/llm/answer_text.hpp"
 #include "protocol/llm/evidence.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/secrets.hpp"
 
 namespace mw::llm {
 namespace {
@@ -24,7 +25,7 @@ void read_list(const object& root, const char* name, size_t max_count, std::vect
   if (!value) return;
   const auto add = [&](std::string_view text) {
     if (out.size() >= max_count) return;
-    std::string item = memory::clean_text(text, max_name_bytes);
+    std::string item = memory::mask_secrets(memory::clean_text(text, max_name_bytes));
     if (!item.empty() && memory::find_item(out, item) >= out.size()) out.push_back(std::move(item));
   };
   array values;
@@ -41,7 +42,7 @@ void read_list(const object& root, const char* name, size_t max_count, std::vect
 analysis read_object(const object& root, const analysis_input& input) {
   analysis out;
   if (const auto summary = field_of(root, "summary"))
-    out.summary = memory::clean_text(text_in(*summary), max_summary_bytes);
+    out.summary = memory::mask_secrets(memory::clean_text(text_in(*summary), max_summary_bytes));
   read_list(root, "themes", max_themes, out.themes);
   read_list(root, "persons", max_names, out.persons);
   read_list(root, "places", max_names, out.places);

@@ -11,6 +11,7 @@
 #include "protocol/chat/json_document.hpp"
 #include "protocol/llm/answer_fields.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/secrets.hpp"
 
 namespace mw::llm {
 namespace {
@@ -214,6 +215,11 @@ void read_operation(const object& o, const analysis_input& input, quoted_message
   const auto said_in = evidence_of(quotable(o, input), quote, input, quoted, out);
   if (!said_in) return;
   const auto& message = input.messages[said_in->index];
+  // A removal leaves neither: a card that is stored can be taken back.
+  if (*op != memory::op_kind::remove && (memory::holds_secret(quote) || memory::holds_secret(item))) {
+    ++out.dropped_secret;
+    return;
+  }
   memory::operation found;
   found.op = *op;
   found.in = *in;

@@ -65,12 +65,14 @@ void add_usage(usage& sum, const usage& more) {
 }
 
 void set_summary(record& r, const commit& c) {
+  // Without a new one, the old stays as long as it is that of the summary.
+  if (c.defaults || !c.embedding.empty() || r.summary != c.summary)
+    r.embedding = c.defaults ? std::vector<float>{} : c.embedding;
   r.summary = c.summary;
   r.themes = c.themes;
   r.persons = c.persons;
   r.places = c.places;
   r.user_sentiment = c.user_sentiment;
-  r.embedding = c.defaults ? std::vector<float>{} : c.embedding;
   r.status = c.defaults ? record_status::defaults : record_status::ok;
 }
 
@@ -130,7 +132,9 @@ record_change apply_to_record(const std::optional<record>& current, const commit
   next.through = c.through;
   next.timestamp = now;
   next.skipped = merge_skipped(next.skipped, c);
+  const bool embedded = !next.embedding.empty();
   update_summary(next, c);
+  change.embedding_dropped = embedded && next.embedding.empty();
   if (!c.model.empty()) next.model = c.model;
   add_usage(next.used, c.used);
   return change;

@@ -72,7 +72,8 @@ profile_change apply_to_profile(const profile& current, const commit& c, std::st
 
 struct record_change {
   commit_outcome outcome = commit_outcome::stored;
-  record next;  ///< only with `stored`
+  record next;                     ///< only with `stored`
+  bool embedding_dropped = false;  ///< the summary changed, and the commit has none for the new one
 };
 
 /// The record rule of DESIGN 4: stored through >= ours: covered; base <= stored < ours: written over; stored

@@ -105,7 +105,8 @@ struct profile {
   std::string forgotten_before;              ///< ISO instant, or empty
   std::map<std::string, watermark> applied;  ///< by session id
   std::vector<item_origin> origins;
-  std::vector<operation> last_operations;  ///< undo material of the last commit
+  std::vector<operation>
+      last_operations;  ///< of the last commit, for undo: no quotes, nothing of what is gone
   std::vector<item_mark> marks;
   std::vector<forgotten_mark> forgotten;
   std::vector<forgotten_position> positions;
@@ -163,6 +164,7 @@ struct record {
   std::vector<std::string> places;
   sentiment user_sentiment = sentiment::neutral;
   std::vector<float> embedding;  ///< empty: none
+  bool names_embedding = false;  ///< the document has the field, be it empty
   std::optional<watermark> through;
   uint64_t epoch = 0;
   /// forgotten_before of the session when this was made; nothing: an older worker made it.
@@ -171,6 +173,9 @@ struct record {
   std::vector<skipped_span> skipped;
   std::string model;
   usage used;  ///< summed over the record's life
+  /// As the profile's.
+  std::map<std::string, std::string> other_fields;
+  std::map<std::string, std::string> other_worker_fields;
   std::string etag;
 };
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "protocol/memory/secrets.hpp"
 #include "protocol/memory/summary_text.hpp"
 
 namespace mw::memory {
@@ -17,6 +18,10 @@ void read_worker(const json_fields& fields, Read&& read) {
   if (text.empty()) return;
   const auto done = json_fields::parse(text, "worker", read);
   if (!done) fields.complain("worker", done.error().detail);
+}
+
+void write_others(json_writer& out, const std::map<std::string, std::string>& fields) {
+  for (const auto& [name, json] : fields) out.key(name).raw(json);
 }
 
 std::string record_worker(const record& r) {
@@ -37,6 +42,7 @@ std::string record_worker(const record& r) {
   if (!r.model.empty()) out.field("model", r.model);
   out.key("usage");
   write_usage(out, r.used);
+  write_others(out, r.other_worker_fields);
   out.end_object();
   return text;
 }
@@ -52,6 +58,21 @@ void read_record_worker(const json_fields& w, record& r) {
   w.each("skipped", [&](const json_fields& s) { r.skipped.push_back(read_skipped(s)); });
   r.model = w.text("model");
   if (const auto u = w.object("usage")) r.used = read_usage(*u);
+  constexpr std::array<std::string_view, 8> ours{"v",      "epoch",   "wish",  "through",
+                                                 "status", "skipped", "model", "usage"};
+  r.other_worker_fields = w.others(ours);
+}
+
+constexpr std::array<std::string_view, 11> record_fields{
+    "id",      "userId", "sessionId",      "summary",          "timestamp", "themes",
+    "persons", "places", "user_sentiment", "vector_embedding", "worker"};
+
+/// Without what the database adds of its own.
+std::map<std::string, std::string> foreign_fields(const json_fields& f,
+                                                  std::span<const std::string_view> known) {
+  auto fields = f.others(known);
+  std::erase_if(fields, [](const auto& field) { return field.first.starts_with('_'); });
+  return fields;
 }
 
 /// Fields of the object that is open.
@@ -83,10 +104,6 @@ void write_mark(json_writer& out, const item_mark& m) {
   if (!m.session_tag.empty()) out.field("by", m.session_tag);
   if (!m.gone) out.field("named", true);
   out.end_object();
-}
-
-void write_others(json_writer& out, const std::map<std::string, std::string>& fields) {
-  for (const auto& [name, json] : fields) out.key(name).raw(json);
 }
 
 std::string profile_worker(const profile& p) {
@@ -165,7 +182,14 @@ void read_profile_worker(const json_fields& w, profile& p) {
     p.marks.push_back({read_category(f, "in"), f.required_text("hash"), f.text("time"), read_place(f),
                        f.text("by"), !f.flag("named")});
   });
-  w.each("last_operations", [&](const json_fields& f) { p.last_operations.push_back(read_operation(f)); });
+  w.each("last_operations", [&](const json_fields& f) {
+    operation op = read_operation(f);
+    // Former versions kept them.
+    op.quote.clear();
+    if (op.op == op_kind::remove) op.item.clear();
+    if (holds_secret(op.item) || holds_secret(op.replaces)) return;
+    p.last_operations.push_back(std::move(op));
+  });
   w.each("forgotten", [&](const json_fields& f) {
     p.forgotten.push_back({f.required_text("hash"), f.text("time")});
   });
@@ -254,7 +278,8 @@ operation read_operation(const json_fields& f) {
 void write_operation(json_writer& out, const operation& op) {
   out.begin_object().field("op", to_string(op.op)).field("category", to_string(op.in)).field("item", op.item);
   if (!op.replaces.empty()) out.field("replaces", op.replaces);
-  out.field("quote", op.quote).key("evidence");
+  if (!op.quote.empty()) out.field("quote", op.quote);
+  out.key("evidence");
   write_watermark(out, op.evidence);
   if (!op.said.empty()) out.field("said", op.said);
   write_place(out, op.place);
@@ -283,6 +308,8 @@ record read_record(const json_fields& f) {
   r.places = f.texts("places");
   r.user_sentiment = sentiment_from(f.text("user_sentiment")).value_or(sentiment::neutral);
   r.embedding = f.floats("vector_embedding");
+  r.names_embedding = f.present("vector_embedding");
+  r.other_fields = foreign_fields(f, record_fields);
   read_worker(f, [&](const json_fields& w) { read_record_worker(w, r); });
   return r;
 }
@@ -298,7 +325,8 @@ void write_record(json_writer& out, const record& r) {
       .strings("persons", r.persons)
       .strings("places", r.places)
       .field("user_sentiment", to_string(r.user_sentiment));
-  if (!r.embedding.empty()) write_floats(out, "vector_embedding", r.embedding);
+  if (!r.embedding.empty() || r.names_embedding) write_floats(out, "vector_embedding", r.embedding);
+  write_others(out, r.other_fields);
   out.field("worker", record_worker(r)).end_object();
 }
 
@@ -309,9 +337,7 @@ profile read_profile(const json_fields& f) {
   p.last_updated = f.text("last_updated");
   for (size_t i = 0; i < category_count; ++i) p.lists.at(i) = f.texts(to_string(static_cast<category>(i)));
   read_worker(f, [&](const json_fields& w) { read_profile_worker(w, p); });
-  p.other_fields = f.others(profile_fields);
-  // What the database adds of its own.
-  std::erase_if(p.other_fields, [](const auto& field) { return field.first.starts_with('_'); });
+  p.other_fields = foreign_fields(f, profile_fields);
   return p;
 }
 

@@ -68,6 +68,8 @@ profile forget_everything(const profile& current, const std::vector<session_posi
   next.forgotten_before = format_iso_time(now);
   next.revision = current.revision;
   next.etag = current.etag;
+  // The tombstone outlives what was to expire.
+  if (current.other_fields.contains("ttl")) next.other_fields.emplace("ttl", "-1");
   next.positions = current.positions;
   for (const auto& [session, through] : current.applied) keep_position(next, session, through, now, now);
   for (const auto& r : records) {

@@ -5,6 +5,7 @@
 
 #include "protocol/base/iso_time.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/secrets.hpp"
 
 namespace mw::memory {
 namespace {
@@ -64,7 +65,7 @@ effect profile_editor::replace(const operation& op, const key& k, const stamp& a
   }
   if (newest_end(k) < at) return put(op, k, at, old.hash, std::move(place));
   if (!place) return effect::outdated;
-  note({op_kind::remove, op.in, {}, {}, op.quote, op.evidence, {}, {}}, std::move(place->text), {});
+  note({op_kind::remove, op.in, {}, {}, {}, op.evidence, {}, {}}, {}, {});
   return effect::applied;
 }
 
@@ -82,8 +83,8 @@ effect profile_editor::remove(const operation& op, const stamp& at) {
   if (k.folded.empty()) return effect::none;
   const bool late = newest(k) > at;
   name(k, at);
-  if (auto removed = end(k, at)) {
-    note(op, std::move(removed->text), {});
+  if (end(k, at)) {
+    note(op, {}, {});
     return effect::applied;
   }
   return late ? effect::outdated : effect::none;
@@ -273,7 +274,16 @@ size_t profile_editor::find(const key& k) const {
 }
 
 void profile_editor::note(const operation& op, std::string item, std::string replaced) {
-  done_.push_back({op.op, op.in, std::move(item), std::move(replaced), op.quote, op.evidence, {}, {}});
+  if (holds_secret(replaced)) replaced.clear();
+  done_.push_back({op.op, op.in, std::move(item), std::move(replaced), {}, op.evidence, {}, {}});
+}
+
+std::vector<operation> profile_editor::take_done() {
+  // What a later operation of the commit took out again is gone here as well.
+  std::erase_if(done_, [&](const operation& op) {
+    return op.op != op_kind::remove && find_item(list(op.in), op.item) == list(op.in).size();
+  });
+  return std::move(done_);
 }
 
 profile_editor::key profile_editor::key_of(category in, std::string_view item) {

@@ -26,8 +26,9 @@ class profile_editor {
 
   bool changed() const { return changed_; }
   uint32_t evicted() const { return evicted_; }
-  /// What took effect, with the texts as they were stored.
-  std::vector<operation> take_done() { return std::move(done_); }
+  /// What took effect: the item as it stands in its list and the text it replaced, for undo; no quote, and no
+  /// text of what is gone or holds a secret.
+  std::vector<operation> take_done();
 
  private:
   struct key {

@@ -20,6 +20,7 @@ struct commit_reply {
   uint32_t operations_dropped = 0;
   uint32_t operations_outdated = 0;  ///< of these: newer evidence about the item was there already
   uint32_t items_evicted = 0;        ///< gave way in a full list
+  bool embedding_dropped = false;    ///< the record's, because its summary changed
 };
 
 inline commit_reply stored_reply(const profile_change& c) {

@@ -115,6 +115,7 @@ std::string write_reply(const memory::commit_reply& r) {
       .field("operationsDropped", r.operations_dropped);
   if (r.operations_outdated > 0) out.field("operationsOutdated", r.operations_outdated);
   if (r.items_evicted > 0) out.field("itemsEvicted", r.items_evicted);
+  if (r.embedding_dropped) out.field("embeddingDropped", true);
   out.end_object();
   return text;
 }
@@ -129,6 +130,7 @@ result<memory::commit_reply> parse_reply(std::string_view json) {
     r.operations_dropped = static_cast<uint32_t>(f.number("operationsDropped"));
     r.operations_outdated = static_cast<uint32_t>(f.number("operationsOutdated"));
     r.items_evicted = static_cast<uint32_t>(f.number("itemsEvicted"));
+    r.embedding_dropped = f.flag("embeddingDropped");
   });
   if (!done) return done.error();
   return r;

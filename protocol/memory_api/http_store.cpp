@@ -90,7 +90,10 @@ std::string context_path(std::string_view user_id, std::string_view session_id) 
 }  // namespace
 
 failure failure_of(const http::response& r) {
-  const errc code = code_of(r.status);
+  // 422 with our own kind of body: its database cannot hold these ids. Other programs mean other things by
+  // it.
+  const bool ours = r.header("content-type").starts_with("application/problem+json");
+  const errc code = r.status == 422 && ours ? errc::not_storable : code_of(r.status);
   failure f = fail(dependency::memory, code, "the Memory API answered " + std::to_string(r.status));
   if (const std::string detail = problem_detail(r); !detail.empty()) f.detail += ": " + detail;
   f.detail += advice(code);

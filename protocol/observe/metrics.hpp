@@ -68,7 +68,7 @@ struct metrics : private metric_registry {
       counters("memory_worker_dead_letters_total", "Deliveries dead-lettered, by reason.", "reason",
                {"invalid-event", "session-owner-mismatch", "conversation-not-found", "message-not-found",
                 "conversation-malformed", "conversation-too-large", "dependency-rejects-this",
-                "memory-rejected", "crashed-worker"});
+                "memory-rejected", "not-storable", "crashed-worker"});
   Counter& events_merged =
       counter("memory_worker_events_merged_total",
               "Events completed because a later one of the same conversation covers them.");
@@ -142,7 +142,7 @@ struct metrics : private metric_registry {
       counter("memory_worker_operations_applied_total", "Profile operations applied.");
   labelled<Counter> operations_dropped =
       counters("memory_worker_operations_dropped_total", "Profile operations dropped, by cause.", "cause",
-               {"not-fresh", "not-user", "no-quote", "malformed", "outdated", "not-applied"});
+               {"not-fresh", "not-user", "no-quote", "malformed", "secret", "outdated", "not-applied"});
   Counter& items_evicted = counter("memory_worker_items_evicted_total",
                                    "Profile items with the oldest evidence that gave way in a full list.");
   labelled<Counter> summaries_unusable = counters(

@@ -178,7 +178,7 @@ TEST_CASE("ids that the service refuses are rejected without a request") {
            {"a/b", "s"}, {"u", "s#1"}, {std::string(600, 'u'), std::string(600, 's')}}) {
     const auto read = w.read(user, session);
     REQUIRE_FALSE(read);
-    CHECK(read.error().code == errc::rejected);
+    CHECK(read.error().code == errc::not_storable);
     CHECK(read.error().detail.find("Cosmos DB takes no such id") == 0);
   }
 }

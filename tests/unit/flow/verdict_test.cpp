@@ -49,6 +49,11 @@ TEST_CASE("verdict: another user's conversation") {
         {"another user's conversation", action::dead_letter, "session-owner-mismatch"});
 }
 
+TEST_CASE("verdict: ids the memory store cannot hold") {
+  check(of(stage::load, errc::not_storable),
+        {"ids the memory store cannot hold", action::dead_letter, "not-storable"});
+}
+
 TEST_CASE("verdict: conversation gone, record covers the event") {
   auto s = of(stage::load, errc::conversation_missing);
   s.record_covers_event = true;
