@@ -6,6 +6,7 @@
 
 #include "cmd/memory-api/edits.hpp"
 #include "cmd/memory-api/search_text.hpp"
+#include "protocol/base/folding.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/memory/documents_json.hpp"
 #include "protocol/memory/forget.hpp"
@@ -55,7 +56,7 @@ double relevance(const memory::record& r, const std::vector<std::string>& terms)
   std::string text = r.summary;
   for (const auto* list : {&r.themes, &r.persons, &r.places})
     for (const auto& entry : *list) text.append("\n").append(entry);
-  const std::string folded = memory::fold_item(text);
+  const std::string folded = fold_for_search(text);
   const auto hits = std::count_if(terms.begin(), terms.end(), [&](const std::string& term) {
     return folded.find(term) != std::string::npos;
   });

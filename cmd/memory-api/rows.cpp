@@ -101,6 +101,11 @@ std::string save_record(connection& db, const memory::record& r) {
   return etag_text(etag);
 }
 
+void index_all(connection& db) {
+  auto q = db.prepare("SELECT epoch, etag, body, NULL, id FROM records");
+  while (q.step()) index_text(db, q.number(4), record_of(q));
+}
+
 int delete_record(connection& db, std::string_view user_id, std::string_view session_id) {
   db.prepare(
         "DELETE FROM record_text WHERE rowid IN (SELECT id FROM records WHERE user_id = ? AND session_id = "

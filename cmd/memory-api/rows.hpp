@@ -22,6 +22,8 @@ int64_t profile_epoch(connection& db, std::string_view user_id);
 std::optional<memory::record> load_record(connection& db, std::string_view user_id,
                                           std::string_view session_id);
 std::string save_record(connection& db, const memory::record& r);
+/// Fills the empty search table from all records.
+void index_all(connection& db);
 /// Number of deleted records.
 int delete_record(connection& db, std::string_view user_id, std::string_view session_id);
 int delete_records_below(connection& db, std::string_view user_id, int64_t epoch);

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "cmd/memory-api/rows.hpp"
+
 namespace mw::api {
 namespace {
 
@@ -22,7 +24,14 @@ constexpr std::array<const char*, schema_version> steps{
        CREATE INDEX records_by_time ON records(user_id, timestamp);
        CREATE INDEX records_by_epoch ON records(user_id, epoch);
        CREATE VIRTUAL TABLE record_text USING fts5(owner, summary, themes, persons, places,
-                                                   tokenize = 'porter unicode61 remove_diacritics 2');)"};
+                                                   tokenize = 'porter unicode61 remove_diacritics 2');)",
+    // The text is folded now; marks and emoji are parts of words, as in search_text.cpp.
+    R"(DROP TABLE record_text;
+       CREATE VIRTUAL TABLE record_text USING fts5(owner, summary, themes, persons, places,
+         tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* M* Co So'");)"};
+
+/// The search table is of an older version up to here: filled anew by search_text.cpp.
+constexpr int64_t last_version_to_index_anew = 1;
 
 bool has_table(connection& db, std::string_view name) {
   auto q = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
@@ -55,6 +64,7 @@ status prepare_schema(connection& db) {
                                          ", this program knows up to " + std::to_string(schema_version) +
                                          "; use a newer memory-api");
   for (auto v = static_cast<size_t>(version); v < steps.size(); ++v) db.exec(steps.at(v));
+  if (version <= last_version_to_index_anew) index_all(db);
   db.prepare("UPDATE schema_version SET version = ?").bind(schema_version).run();
   t.commit();
   return ok;

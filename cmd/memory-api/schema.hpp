@@ -5,7 +5,7 @@
 
 namespace mw::api {
 
-inline constexpr int64_t schema_version = 1;
+inline constexpr int64_t schema_version = 2;
 
 /// Creates the tables in an empty database, brings an older one up to date, and makes sure that writing
 /// works. errc::misconfigured, with the fix: the file is another program's, newer than this program, or

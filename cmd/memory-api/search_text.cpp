@@ -1,7 +1,10 @@
 #include "cmd/memory-api/search_text.hpp"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 
+#include "protocol/base/folding.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/memory/items.hpp"
 
@@ -10,48 +13,60 @@ namespace {
 
 enum class letter : uint8_t { gap, word, ideograph };
 
-/// Classifies the UTF-8 sequence of `n` bytes at `p` by its lead bytes.
-letter classify(std::string_view s) {
-  const auto at = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
-  if (s.size() == 1) {
-    const unsigned char c = at(0);
-    const bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+bool is_between(char32_t c, char32_t from, char32_t to) {
+  return c >= from && c <= to;
+}
+
+/// Of a script that is written without spaces, or, Korean, with particles joined to the words.
+bool is_ideograph(char32_t c) {
+  return is_between(c, 0x0E00, 0x0EFF) || is_between(c, 0x1000, 0x11FF) || is_between(c, 0x1780, 0x17FF) ||
+         is_between(c, 0x3005, 0x3007) || is_between(c, 0x3021, 0x312F) || is_between(c, 0x31F0, 0x31FF) ||
+         is_between(c, 0x3400, 0x4DBF) || is_between(c, 0x4E00, 0x9FFF) || is_between(c, 0xAC00, 0xD7AF) ||
+         is_between(c, 0xF900, 0xFAFF) || is_between(c, 0x20000, 0x3FFFF);
+}
+
+/// What the index takes for a part of a word, too: see the tokenizer in schema.cpp.
+letter classify(char32_t c) {
+  if (c < 0x80) {
+    const bool word = is_between(c, '0', '9') || is_between(c, 'a', 'z') || is_between(c, 'A', 'Z');
     return word ? letter::word : letter::gap;
   }
-  if (s.size() != 3) return letter::word;
-  const unsigned code = (at(0) & 0x0Fu) << 12 | (at(1) & 0x3Fu) << 6 | (at(2) & 0x3Fu);
-  if ((code >= 0x2000 && code <= 0x206F) || (code >= 0x3000 && code <= 0x303F)) return letter::gap;
-  const bool ideograph = (code >= 0x3040 && code <= 0x30FF) || (code >= 0x3400 && code <= 0x4DBF) ||
-                         (code >= 0x4E00 && code <= 0x9FFF) || (code >= 0xAC00 && code <= 0xD7AF) ||
-                         (code >= 0xF900 && code <= 0xFAFF);
-  return ideograph ? letter::ideograph : letter::word;
+  if (c == 0xFFFD) return letter::gap;
+  const std::string_view kind = utf8proc_category_string(static_cast<utf8proc_int32_t>(c));
+  const bool word =
+      kind.starts_with('L') || kind.starts_with('N') || kind.starts_with('M') || kind == "Co" || kind == "So";
+  if (!word) return letter::gap;
+  return is_ideograph(c) ? letter::ideograph : letter::word;
 }
 
 template <class Visit>
 void each_letter(std::string_view text, Visit&& visit) {
   for (size_t i = 0; i < text.size();) {
-    const size_t n = utf8_length_at(text, i);
-    const auto part = text.substr(i, n == 0 ? 1 : n);
-    visit(part, n == 0 ? letter::gap : classify(part));
-    i += part.size();
+    const size_t begin = i;
+    const letter kind = classify(next_code_point(text, i));
+    visit(text.substr(begin, i - begin), kind);
   }
 }
 
-bool contains_term(const std::string& folded_item, const std::string& term) {
-  return folded_item.find(term) != std::string::npos;
-}
-
-}  // namespace
-
-std::string indexable(std::string_view text) {
+std::string split(std::string_view folded) {
   std::string out;
-  out.reserve(text.size());
-  each_letter(text, [&](std::string_view part, letter kind) {
+  out.reserve(folded.size());
+  each_letter(folded, [&](std::string_view part, letter kind) {
     if (kind == letter::ideograph) out += ' ';
     out += part;
     if (kind == letter::ideograph) out += ' ';
   });
   return out;
+}
+
+bool contains_term(const std::string& folded, const std::string& term) {
+  return folded.find(term) != std::string::npos;
+}
+
+}  // namespace
+
+std::string indexable(std::string_view text) {
+  return split(fold_for_search(text));
 }
 
 std::string indexable(const std::vector<std::string>& texts) {
@@ -75,7 +90,7 @@ std::vector<std::string> search_terms(std::string_view text) {
       terms.push_back(word);
     word.clear();
   };
-  each_letter(memory::fold_item(text), [&](std::string_view part, letter kind) {
+  each_letter(fold_for_search(text), [&](std::string_view part, letter kind) {
     if (kind == letter::gap) {
       flush();
     } else {
@@ -89,7 +104,7 @@ std::vector<std::string> search_terms(std::string_view text) {
 std::string term_expression(std::string_view user_id, std::string_view term) {
   // Terms hold letters and digits only: nothing in them can end the quotes.
   std::string out = "owner : " + owner_token(user_id) + " AND {summary themes persons places} : \"";
-  out += indexable(term);
+  out += split(term);
   out += '"';
   if (term.size() >= 3) out += " *";
   return out;
@@ -101,11 +116,12 @@ std::vector<found_item> search_items(const memory::profile& p, std::string_view 
   for (size_t c = 0; c < memory::category_count; ++c) {
     const auto in = static_cast<memory::category>(c);
     for (const std::string& item : p.lists.at(c)) {
-      const std::string folded = memory::fold_item(item);
+      const std::string searched = fold_for_search(item);
       const auto hits = std::count_if(terms.begin(), terms.end(),
-                                      [&](const std::string& term) { return contains_term(folded, term); });
+                                      [&](const std::string& term) { return contains_term(searched, term); });
       if (hits == 0) continue;
       found_item f{in, item, {}, {}, static_cast<double>(hits) / static_cast<double>(terms.size())};
+      const std::string folded = memory::fold_item(item);
       for (const auto& o : p.origins) {
         if (o.in != in || memory::fold_item(o.item) != folded) continue;
         f.session_id = o.session_id;

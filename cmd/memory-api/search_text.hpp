@@ -1,5 +1,6 @@
-// Text search, the pure part: how texts become searchable and a person's words become search terms. Scripts
-// without spaces (Chinese, Japanese, Korean) are split into characters, so that a word is found as a phrase.
+// Text search, the pure part: how texts become searchable and a person's words become search terms. Both are
+// folded without marks (protocol/base/folding.hpp). Scripts without spaces (Chinese, Japanese, Thai, Lao,
+// Khmer, Burmese) and Korean are split into characters, so that a word of any length is found as a phrase.
 #pragma once
 
 #include <string>

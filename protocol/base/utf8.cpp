@@ -41,4 +41,36 @@ bool utf8_valid(std::string_view text) {
   return true;
 }
 
+char32_t next_code_point(std::string_view text, size_t& i) {
+  const size_t n = utf8_length_at(text, i);
+  const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[i + k]); };
+  char32_t c = 0xFFFD;
+  if (n == 1) c = byte(0);
+  if (n == 2) c = (byte(0) & 0x1Fu) << 6 | (byte(1) & 0x3Fu);
+  if (n == 3) c = (byte(0) & 0x0Fu) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+  if (n == 4)
+    c = (byte(0) & 0x07u) << 18 | (byte(1) & 0x3Fu) << 12 | (byte(2) & 0x3Fu) << 6 | (byte(3) & 0x3Fu);
+  i += n == 0 ? 1 : n;
+  return c;
+}
+
+void append_code_point(std::string& out, char32_t c) {
+  const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xC0 | c >> 6);
+    put(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    put(0xE0 | c >> 12);
+    put(0x80 | (c >> 6 & 0x3F));
+    put(0x80 | (c & 0x3F));
+  } else {
+    put(0xF0 | c >> 18);
+    put(0x80 | (c >> 12 & 0x3F));
+    put(0x80 | (c >> 6 & 0x3F));
+    put(0x80 | (c & 0x3F));
+  }
+}
+
 }  // namespace mw

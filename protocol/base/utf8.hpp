@@ -14,5 +14,8 @@ size_t utf8_length_at(std::string_view text, size_t i);
 std::string_view utf8_prefix(std::string_view text, size_t max_bytes);
 bool utf8_valid(std::string_view text);
 bool is_ascii(std::string_view text);
+/// The code point at `i`, which moves behind it; a byte that is not UTF-8 gives U+FFFD.
+char32_t next_code_point(std::string_view text, size_t& i);
+void append_code_point(std::string& out, char32_t c);
 
 }  // namespace mw

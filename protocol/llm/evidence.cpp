@@ -1,15 +1,15 @@
 #include "protocol/llm/evidence.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <optional>
 #include <unordered_map>
 
+#include "protocol/base/folding.hpp"
 #include "protocol/base/iso_time.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/chat/json_document.hpp"
 #include "protocol/llm/answer_fields.hpp"
+#include "protocol/llm/quoted_place.hpp"
 #include "protocol/memory/items.hpp"
 #include "protocol/memory/secrets.hpp"
 
@@ -20,77 +20,10 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-struct mark {
-  std::string_view written;
-  std::string_view plain;
-};
-
-// What keyboards, phones and models write differently for the same text.
-constexpr std::array marks{
-    mark{"\u2018", "'"},   mark{"\u2019", "'"},  mark{"\u201A", "'"},  mark{"\u201B", "'"},
-    mark{"\u2032", "'"},   mark{"\u00B4", "'"},  mark{"\u02BC", "'"},  mark{"`", "'"},
-    mark{"\u201C", "\""},  mark{"\u201D", "\""}, mark{"\u201E", "\""}, mark{"\u201F", "\""},
-    mark{"\u2033", "\""},  mark{"\u00AB", "\""}, mark{"\u00BB", "\""}, mark{"\u2039", "'"},
-    mark{"\u203A", "'"},   mark{"\u2010", "-"},  mark{"\u2011", "-"},  mark{"\u2012", "-"},
-    mark{"\u2013", "-"},   mark{"\u2014", "-"},  mark{"\u2015", "-"},  mark{"\u2212", "-"},
-    mark{"\u2026", "..."}, mark{"\u00AD", ""},
-};
-
-bool may_start_mark(char c) {
-  return static_cast<unsigned char>(c) >= 0x80 || c == '`';
-}
-
-std::string plain_marks(std::string_view text) {
-  if (std::none_of(text.begin(), text.end(), may_start_mark)) return std::string{text};
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size();) {
-    const auto rest = text.substr(i);
-    const bool candidate = may_start_mark(text[i]);
-    const auto* found = std::find_if(marks.begin(), marks.end(),
-                                     [&](const mark& m) { return candidate && rest.starts_with(m.written); });
-    if (found == marks.end()) {
-      out += text[i++];
-    } else {
-      out += found->plain;
-      i += found->written.size();
-    }
-  }
-  return out;
-}
-
-std::string folded(std::string_view text) {
-  return memory::fold_item(plain_marks(text));
-}
-
-/// Models like to put a quote into quotation marks, or to end it with an ellipsis.
-std::string_view bare(std::string_view quote) {
-  const auto strip_front = [&](std::string_view what) {
-    if (quote.starts_with(what)) quote.remove_prefix(what.size());
-  };
-  const auto strip_back = [&](std::string_view what) {
-    if (quote.ends_with(what)) quote.remove_suffix(what.size());
-  };
-  strip_front("\"");
-  strip_back("\"");
-  strip_front("...");
-  strip_back("...");
-  strip_front(" ");
-  strip_back(" ");
-  return quote;
-}
-
 /// At least two ASCII letters: folding leaves something of it that is no single letter.
 bool has_letters(std::string_view text) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   return std::count_if(text.begin(), text.end(), is_letter) >= 2;
-}
-
-/// Linear, whatever the two hold: both come from outside.
-std::optional<size_t> find_in(std::string_view text, std::string_view piece) {
-  const auto* at = static_cast<const char*>(memmem(text.data(), text.size(), piece.data(), piece.size()));
-  if (at == nullptr) return std::nullopt;
-  return static_cast<size_t>(at - text.data());
 }
 
 /// Folding changes no letter's place in it.
@@ -105,7 +38,7 @@ bool keeps_places(std::string_view text) {
 
 size_t folded_size(std::string_view text) {
   // The full stop keeps a blank at the end.
-  return keeps_places(text) ? text.size() : folded(std::string{text} + '.').size() - 1;
+  return keeps_places(text) ? text.size() : fold_text(std::string{text} + '.').size() - 1;
 }
 
 /// Where the quote begins in the folded text, which `folded_text` gives where it is needed.
@@ -113,16 +46,10 @@ template <class FoldedText>
 std::optional<size_t> place_of_quote(std::string_view text, std::string_view quote, FoldedText folded_text) {
   // Most quotes are literal: what stands there as it is stands there folded as well.
   if (has_letters(quote)) {
-    const auto literal = find_in(text, quote);
+    const auto literal = find_piece(text, quote);
     if (literal) return folded_size(text.substr(0, *literal));
   }
-  const std::string wanted = folded(quote);
-  const std::string_view piece = bare(wanted);
-  if (piece.empty()) return std::nullopt;
-  const std::string& whole = folded_text();
-  const auto at = find_in(whole, piece);
-  if (at && piece.size() <= utf8_length_at(piece, 0) && whole != piece) return std::nullopt;
-  return at;
+  return place_of_folded(fold_text(quote), folded_text);
 }
 
 /// The messages that operations quote, each folded once.
@@ -133,7 +60,7 @@ class quoted_messages {
     const auto& text = input_.messages[index].text;
     return place_of_quote(text, quote, [&]() -> const std::string& {
       const auto at = folded_.find(index);
-      return at != folded_.end() ? at->second : folded_.emplace(index, folded(text)).first->second;
+      return at != folded_.end() ? at->second : folded_.emplace(index, fold_text(text)).first->second;
     });
   }
 
@@ -253,7 +180,7 @@ void read_list(const array& operations, const analysis_input& input, analysis& o
 
 bool contains_quote(std::string_view text, std::string_view quote) {
   std::string whole;
-  return place_of_quote(text, quote, [&]() -> const std::string& { return whole = folded(text); })
+  return place_of_quote(text, quote, [&]() -> const std::string& { return whole = fold_text(text); })
       .has_value();
 }
 

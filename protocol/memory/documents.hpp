@@ -80,13 +80,15 @@ struct item_mark {
   std::string time;  ///< of the evidence
   quote_place place;
   std::string session_tag;  ///< decides between evidence of the same time and place
-  bool gone = true;  ///< it was removed or replaced; false: it was named by an operation that came late
+  bool gone = true;      ///< it was removed or replaced; false: it was named by an operation that came late
+  unsigned folding = 1;  ///< the version of the folding that the hash is made by
 };
 
 /// A remembered "forget this": only evidence newer than `time` brings an item with this hash back.
 struct forgotten_mark {
-  std::string hash;  ///< hex SHA-256 of the normalised item, or of the session id
+  std::string hash;  ///< hex SHA-256 of the folded item, or of the session id
   std::string time;
+  unsigned folding = 1;  ///< the version of the folding; of no meaning for a session
 };
 
 /// How far a session had been analysed when it was forgotten.

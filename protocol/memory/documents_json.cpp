@@ -98,11 +98,26 @@ void write_origin(json_writer& out, const item_origin& o) {
   out.end_object();
 }
 
+void write_folding(json_writer& out, unsigned version) {
+  if (version != 1) out.field("folding", uint64_t{version});
+}
+
+unsigned read_folding(const json_fields& f) {
+  return std::max(1U, static_cast<unsigned>(f.number("folding")));
+}
+
+void write_forgotten(json_writer& out, const forgotten_mark& m) {
+  out.begin_object().field("hash", m.hash).field("time", m.time);
+  write_folding(out, m.folding);
+  out.end_object();
+}
+
 void write_mark(json_writer& out, const item_mark& m) {
   out.begin_object().field("in", to_string(m.in)).field("hash", m.hash).field("time", m.time);
   write_place(out, m.place);
   if (!m.session_tag.empty()) out.field("by", m.session_tag);
   if (!m.gone) out.field("named", true);
+  write_folding(out, m.folding);
   out.end_object();
 }
 
@@ -136,8 +151,7 @@ std::string profile_worker(const profile& p) {
   }
   if (!p.forgotten.empty()) {
     out.key("forgotten").begin_array();
-    for (const forgotten_mark& m : p.forgotten)
-      out.begin_object().field("hash", m.hash).field("time", m.time).end_object();
+    for (const forgotten_mark& m : p.forgotten) write_forgotten(out, m);
     out.end_array();
   }
   if (!p.positions.empty()) {
@@ -180,7 +194,7 @@ void read_profile_worker(const json_fields& w, profile& p) {
   });
   w.each("marks", [&](const json_fields& f) {
     p.marks.push_back({read_category(f, "in"), f.required_text("hash"), f.text("time"), read_place(f),
-                       f.text("by"), !f.flag("named")});
+                       f.text("by"), !f.flag("named"), read_folding(f)});
   });
   w.each("last_operations", [&](const json_fields& f) {
     operation op = read_operation(f);
@@ -191,7 +205,7 @@ void read_profile_worker(const json_fields& w, profile& p) {
     p.last_operations.push_back(std::move(op));
   });
   w.each("forgotten", [&](const json_fields& f) {
-    p.forgotten.push_back({f.required_text("hash"), f.text("time")});
+    p.forgotten.push_back({f.required_text("hash"), f.text("time"), read_folding(f)});
   });
   w.each("positions", [&](const json_fields& f) {
     const auto through = f.object("through");

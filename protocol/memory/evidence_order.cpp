@@ -44,7 +44,7 @@ stamp stamp_of(const commit& c, size_t nth, std::string_view now) {
 item_mark mark_of(category in, std::string hash, const stamp& when, bool gone) {
   std::string time;
   if (when.time_us != INT64_MIN) time = format_iso_time(wall_time{std::chrono::microseconds{when.time_us}});
-  return {in, std::move(hash), std::move(time), when.place, when.session_tag, gone};
+  return {in, std::move(hash), std::move(time), when.place, when.session_tag, gone, folding_version};
 }
 
 bool leave_mark(profile& p, item_mark m) {

@@ -9,15 +9,15 @@
 namespace mw::memory {
 namespace {
 
-const forgotten_mark* find_mark(const profile& p, std::string_view hash) {
+const forgotten_mark* find_session_mark(const profile& p, std::string_view hash) {
   const auto it = std::find_if(p.forgotten.begin(), p.forgotten.end(),
                                [&](const forgotten_mark& m) { return m.hash == hash; });
   return it == p.forgotten.end() ? nullptr : &*it;
 }
 
-void leave_mark(profile& p, std::string hash, std::string time) {
+void leave_mark(profile& p, std::string hash, std::string time, unsigned folding = 1) {
   std::erase_if(p.forgotten, [&](const forgotten_mark& m) { return m.hash == hash; });
-  p.forgotten.push_back({std::move(hash), std::move(time)});
+  p.forgotten.push_back({std::move(hash), std::move(time), folding});
   if (p.forgotten.size() > max_forgotten) p.forgotten.erase(p.forgotten.begin());
 }
 
@@ -113,19 +113,23 @@ partial_forget forget_item(const profile& current, category in, std::string_view
   partial_forget out{current, 0};
   profile& p = out.next;
   const std::string folded = fold_item(item);
-  auto& list = p.lists.at(static_cast<size_t>(in));
-  out.removed = std::erase_if(list, [&](const std::string& text) { return fold_item(text) == folded; });
-  std::erase_if(p.origins, [&](const item_origin& o) { return o.in == in && fold_item(o.item) == folded; });
-  std::erase_if(p.last_operations, [&](const operation& o) {
-    return fold_item(o.item) == folded || fold_item(o.replaces) == folded;
-  });
-  leave_mark(p, item_hash(item), format_iso_time(now));
+  const auto is_it = [&](const std::string& text) { return fold_item(text) == folded; };
+  out.removed = std::erase_if(p.lists.at(static_cast<size_t>(in)), is_it);
+  // One fact is one item: what an older version stored of it in other lists goes with it.
+  for (auto& list : p.lists) std::erase_if(list, is_it);
+  std::erase_if(p.origins, [&](const item_origin& o) { return is_it(o.item); });
+  std::erase_if(p.last_operations, [&](const operation& o) { return is_it(o.item) || is_it(o.replaces); });
+  const std::string until = format_iso_time(now);
+  const item_marks marks = hashes_of(item);
+  // The other one is for a worker of an older version, during an update or after it was undone.
+  if (!marks.first.empty()) leave_mark(p, marks.first, until);
+  leave_mark(p, marks.now, until, folding_version);
   touch(p, now);
   return out;
 }
 
 std::string forgotten_before(const profile& p, std::string_view session_id) {
-  const forgotten_mark* mark = p.forgotten.empty() ? nullptr : find_mark(p, session_hash(session_id));
+  const forgotten_mark* mark = p.forgotten.empty() ? nullptr : find_session_mark(p, session_hash(session_id));
   if (mark == nullptr) return p.forgotten_before;
   if (p.forgotten_before.empty()) return mark->time;
   return later(mark->time, p.forgotten_before) ? mark->time : p.forgotten_before;
@@ -141,8 +145,10 @@ std::optional<watermark> forgotten_through(const profile& p, std::string_view se
 
 bool may_return(const profile& p, std::string_view item, std::string_view evidence_timestamp) {
   if (p.forgotten.empty()) return true;
-  const forgotten_mark* mark = find_mark(p, item_hash(item));
-  return mark == nullptr || later(evidence_timestamp, mark->time);
+  const item_marks marks = hashes_of(item);
+  return std::none_of(p.forgotten.begin(), p.forgotten.end(), [&](const forgotten_mark& m) {
+    return marks.has(m.hash, m.folding) && !later(evidence_timestamp, m.time);
+  });
 }
 
 }  // namespace mw::memory

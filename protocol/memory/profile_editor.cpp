@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "protocol/base/iso_time.hpp"
 #include "protocol/memory/items.hpp"
@@ -36,6 +37,7 @@ std::string time_of(const operation& op, const stamp& at) {
 profile_editor::profile_editor(profile& p, const commit& c) : p_(p), c_(c) {
   folded_.reserve(p.origins.size());
   for (const item_origin& o : p.origins) folded_.push_back(fold_item(o.item));
+  merge_spellings();
 }
 
 effect profile_editor::run(const operation& op, const stamp& at) {
@@ -63,7 +65,7 @@ effect profile_editor::replace(const operation& op, const key& k, const stamp& a
     if (newest(k) < at) mark(k, at, false);
     return effect::outdated;
   }
-  if (newest_end(k) < at) return put(op, k, at, old.hash, std::move(place));
+  if (newest_end(k) < at) return put(op, k, at, old.marks.now, std::move(place));
   if (!place) return effect::outdated;
   note({op_kind::remove, op.in, {}, {}, {}, op.evidence, {}, {}}, {}, {});
   return effect::applied;
@@ -94,12 +96,20 @@ effect profile_editor::put(const operation& op, const key& k, const stamp& at, c
                            std::optional<taken> place) {
   auto& items = list(op.in);
   std::string item = clean_item(op.item);
+  if (!gather(k, at)) {
+    const key there{elsewhere(k).value_or(op.in), k.folded, k.marks};
+    operation same = op;
+    same.in = there.in;
+    add_origin(same, there, at, {});
+    if (!place) return effect::outdated;
+    note({op_kind::remove, op.in, {}, {}, op.quote, op.evidence, {}, {}}, std::move(place->text), {});
+    return effect::applied;
+  }
   const bool there = find(k) < items.size();
   if (!there) {
     if (!place && !make_room(op.in, at)) return effect::none;
     const size_t i = place ? std::min(place->index, items.size()) : items.size();
-    items.insert(items.begin() + static_cast<std::ptrdiff_t>(i), item);
-    changed_ = true;
+    insert(op.in, i, item, k.folded);
   } else if (!instead_of.empty()) {
     keep_adopted(k);
   }
@@ -109,18 +119,66 @@ effect profile_editor::put(const operation& op, const key& k, const stamp& at, c
   return effect::applied;
 }
 
+bool profile_editor::gather(const key& k, const stamp& at) {
+  for (auto from = elsewhere(k); from; from = elsewhere(k)) {
+    const key other{*from, k.folded, k.marks};
+    const bool there = find(k) < list(k.in).size();
+    if (newest(other) > at || (!there && !make_room(k.in, at))) return false;
+    taken out = take_out(other);
+    if (!there) insert(k.in, list(k.in).size(), std::move(out.text), k.folded);
+    for (size_t i = 0; i < p_.origins.size(); ++i) {
+      if (!is_of(i, other)) continue;
+      p_.origins[i].in = k.in;
+      p_.origins[i].instead_of.clear();  // its place is in the other list
+    }
+  }
+  return true;
+}
+
+std::optional<category> profile_editor::elsewhere(const key& k) const {
+  for (size_t i = 0; i < category_count; ++i) {
+    const key other{static_cast<category>(i), k.folded, {}};
+    if (other.in != k.in && find(other) < p_.lists.at(i).size()) return other.in;
+  }
+  return std::nullopt;
+}
+
+void profile_editor::merge_spellings() {
+  for (size_t c = 0; c < category_count; ++c) {
+    auto& items = p_.lists.at(c);
+    auto& folds = folded_lists_.at(c);
+    folds.reserve(items.size() + 1);
+    std::set<std::string> seen;
+    const size_t before = items.size();
+    std::erase_if(items, [&](const std::string& item) {
+      const auto [fold, is_new] = seen.insert(fold_item(item));
+      if (is_new) folds.push_back(*fold);
+      return !is_new;
+    });
+    if (items.size() < before) changed_ = true;
+  }
+}
+
+void profile_editor::insert(category in, size_t at, std::string item, std::string folded) {
+  auto& items = list(in);
+  auto& folds = folded_list(in);
+  items.insert(items.begin() + static_cast<std::ptrdiff_t>(at), std::move(item));
+  folds.insert(folds.begin() + static_cast<std::ptrdiff_t>(at), std::move(folded));
+  changed_ = true;
+}
+
 stamp profile_editor::newest(const key& k) const {
   stamp out;
   for (size_t i = 0; i < p_.origins.size(); ++i)
     if (is_of(i, k)) out = std::max(out, stamp_of(p_.origins[i]));
   for (const item_mark& m : p_.marks)
-    if (m.in == k.in && m.hash == k.hash) out = std::max(out, stamp_of(m));
+    if (is_mark_of(m, k)) out = std::max(out, stamp_of(m));
   return out;
 }
 
 stamp profile_editor::newest_end(const key& k) const {
   for (const item_mark& m : p_.marks)
-    if (m.gone && m.in == k.in && m.hash == k.hash) return stamp_of(m);
+    if (m.gone && is_mark_of(m, k)) return stamp_of(m);
   return {};
 }
 
@@ -128,13 +186,13 @@ std::optional<profile_editor::taken> profile_editor::name(const key& k, const st
   std::optional<taken> out;
   for (size_t i = 0; i < p_.origins.size();) {
     const item_origin& o = p_.origins[i];
-    const bool replaced_it = o.in == k.in && o.instead_of == k.hash && o.session_id != c_.session_id;
+    const bool replaced_it = o.in == k.in && k.marks.has(o.instead_of) && o.session_id != c_.session_id;
     const stamp s = replaced_it ? stamp_of(o) : at;
     if (s >= at || !may_have_come_late(s, at)) {
       ++i;
       continue;
     }
-    const key other{o.in, folded_[i], mark_hash(o.item)};
+    const key other{o.in, folded_[i], marks_of(o.item)};
     erase_origin(i);
     if (newest(other) < s) mark(other, s, false);
     if (!has_origin(other) && find(other) < list(other.in).size()) out = take_out(other);
@@ -161,6 +219,7 @@ profile_editor::taken profile_editor::take_out(const key& k) {
   const size_t i = find(k);
   taken out{i, std::move(items[i])};
   items.erase(items.begin() + static_cast<std::ptrdiff_t>(i));
+  folded_list(k.in).erase(folded_list(k.in).begin() + static_cast<std::ptrdiff_t>(i));
   changed_ = true;
   return out;
 }
@@ -176,8 +235,8 @@ bool profile_editor::make_room(category in, const stamp& at) {
   }
   key oldest;
   stamp when;
-  for (const std::string& item : items) {
-    key k{in, fold_item(item), {}};
+  for (const std::string& folded : folded_list(in)) {
+    key k{in, folded, {}};
     const auto known = newest_of.find(k.folded);
     const stamp s = known == newest_of.end() ? stamp{} : known->second;
     if (!oldest.folded.empty() && s >= when) continue;
@@ -256,21 +315,17 @@ bool profile_editor::has_origin(const key& k) const {
 }
 
 void profile_editor::mark(const key& k, const stamp& at, bool gone) {
-  if (leave_mark(p_, mark_of(k.in, k.hash, at, gone))) changed_ = true;
+  if (leave_mark(p_, mark_of(k.in, k.marks.now, at, gone))) changed_ = true;
 }
 
 void profile_editor::drop_named(const key& k, const stamp& at) {
-  const auto outlived = [&](const item_mark& m) {
-    return !m.gone && m.in == k.in && m.hash == k.hash && stamp_of(m) <= at;
-  };
+  const auto outlived = [&](const item_mark& m) { return !m.gone && is_mark_of(m, k) && stamp_of(m) <= at; };
   if (std::erase_if(p_.marks, outlived) > 0) changed_ = true;
 }
 
 size_t profile_editor::find(const key& k) const {
-  const auto& items = p_.lists.at(static_cast<size_t>(k.in));
-  size_t i = 0;
-  while (i < items.size() && fold_item(items[i]) != k.folded) ++i;
-  return i;
+  const auto& folds = folded_lists_.at(static_cast<size_t>(k.in));
+  return static_cast<size_t>(std::find(folds.begin(), folds.end(), k.folded) - folds.begin());
 }
 
 void profile_editor::note(const operation& op, std::string item, std::string replaced) {
@@ -287,7 +342,7 @@ std::vector<operation> profile_editor::take_done() {
 }
 
 profile_editor::key profile_editor::key_of(category in, std::string_view item) {
-  return {in, fold_item(item), mark_hash(item)};
+  return {in, fold_item(item), marks_of(item)};
 }
 
 }  // namespace mw::memory

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/memory/evidence_order.hpp"
+#include "protocol/memory/items.hpp"
 
 namespace mw::memory {
 
@@ -34,7 +35,7 @@ class profile_editor {
   struct key {
     category in = category::knowledge;
     std::string folded;
-    std::string hash;
+    item_marks marks;
   };
   /// An item that was taken out of its list: where it stood, and its text.
   struct taken {
@@ -49,6 +50,12 @@ class profile_editor {
   /// The item is there from `at` on, in the place of what was taken out for it, if anything was.
   effect put(const operation& op, const key& k, const stamp& at, const std::string& instead_of,
              std::optional<taken> place);
+
+  /// Another list holds the item: it moves here, unless what was said there is newer (false).
+  bool gather(const key& k, const stamp& at);
+  std::optional<category> elsewhere(const key& k) const;
+  /// The same item in several spellings, as an older version stored it, becomes one.
+  void merge_spellings();
 
   /// The newest of all that was said about the item, and of what removed or replaced it.
   stamp newest(const key& k) const;
@@ -70,10 +77,15 @@ class profile_editor {
     return p_.origins[origin].in == k.in && folded_[origin] == k.folded;
   }
   bool has_origin(const key& k) const;
+  static bool is_mark_of(const item_mark& m, const key& k) {
+    return m.in == k.in && k.marks.has(m.hash, m.folding);
+  }
   void mark(const key& k, const stamp& at, bool gone);
   /// A mark "was named" tells nothing once there is something newer.
   void drop_named(const key& k, const stamp& at);
 
+  void insert(category in, size_t at, std::string item, std::string folded);
+  std::vector<std::string>& folded_list(category in) { return folded_lists_.at(static_cast<size_t>(in)); }
   std::vector<std::string>& list(category in) { return p_.lists.at(static_cast<size_t>(in)); }
   size_t find(const key& k) const;
   void note(const operation& op, std::string item, std::string replaced);
@@ -82,6 +94,7 @@ class profile_editor {
   profile& p_;
   const commit& c_;
   std::vector<std::string> folded_;  ///< of the origins' items, in their order
+  std::array<std::vector<std::string>, category_count> folded_lists_;
   std::vector<operation> done_;
   bool changed_ = false;
   uint32_t evicted_ = 0;
