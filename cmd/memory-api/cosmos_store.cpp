@@ -250,8 +250,7 @@ result<forgotten> cosmos_store::forget_everything(std::string_view user_id, cons
   const auto done = update_profile(user, p, [&](const memory::profile& current) {
     existed = !current.empty();
     old_epoch = current.epoch;
-    auto tombstone =
-        memory::forget_everything(current, memory::positions_of(analysed, current.epoch), now);
+    auto tombstone = memory::forget_everything(current, memory::positions_of(analysed, current.epoch), now);
     if (expires) tombstone.other_fields["ttl"] = "-1";
     return tombstone;
   });

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "protocol/memory/word_list.hpp"
+
 namespace mw::memory {
 namespace {
 
@@ -219,11 +221,6 @@ constexpr std::array<std::string_view, 38> no_password{
     "known",     "old",       "new",  "long",   "short",  "required", "expired", "forgotten",
     "incorrect", "stored",    "kept", "nicht",  "zu",     "sehr",     "wichtig", "sicher",
     "falsch",    "vergessen", "muy",  "no",     "trop",   "pas"};
-
-template <size_t N>
-bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 size_t skip_blanks(std::string_view t, size_t i) {
   while (i < t.size() && (t[i] == ' ' || t[i] == '\t')) ++i;

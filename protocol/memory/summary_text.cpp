@@ -6,6 +6,7 @@
 
 #include "protocol/base/utf8.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/word_list.hpp"
 
 namespace mw::memory {
 namespace {
@@ -197,11 +198,6 @@ size_t letters_in(std::string_view text, size_t enough) {
 template <size_t N>
 bool begins_with_one_of(std::string_view text, const std::array<std::string_view, N>& list) {
   return std::any_of(list.begin(), list.end(), [&](std::string_view one) { return text.starts_with(one); });
-}
-
-template <size_t N>
-bool is_one_of(std::string_view text, const std::array<std::string_view, N>& list) {
-  return std::find(list.begin(), list.end(), text) != list.end();
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ completion complete(const chat_request& r, const transcript& t, std::optional<fa
   if (r.json_schema || r.json_object || t.from_worker) {
     auto f = analyse(t);
     if (fault == fault_kind::wrong_quote) spoil_quotes(t, f);
+    if (fault == fault_kind::empty_words) f.summary = "N/A";
     c.content = r.json_schema ? fill_schema(*r.json_schema, t, f) : plain_analysis(t, f);
   } else {
     c.content = "ok";

@@ -18,9 +18,9 @@ struct completion {
   std::string finish_reason = "stop";
 };
 
-/// `fault`: a kind that spoils the answer (malformed_json, schema_violation, wrong_quote, refusal,
-/// output_filter, length); others leave it as it is. An answer above the request's output limit ends with
-/// finish_reason length.
+/// `fault`: a kind that spoils the answer (malformed_json, schema_violation, wrong_quote, empty_words (a
+/// summary that says nothing), refusal, output_filter, length); others leave it as it is. An answer above the
+/// request's output limit ends with finish_reason length.
 completion complete(const chat_request& r, const transcript& t, std::optional<fault_kind> fault);
 
 /// The answer's JSON. Azure adds its filter results.

@@ -13,7 +13,7 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-constexpr std::array<std::string_view, 15> kind_names{"throttle",
+constexpr std::array<std::string_view, 16> kind_names{"throttle",
                                                       "error",
                                                       "hang",
                                                       "cut",
@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 15> kind_names{"throttle",
                                                       "malformed_json",
                                                       "schema_violation",
                                                       "wrong_quote",
+                                                      "empty_words",
                                                       "refusal",
                                                       "prompt_filter",
                                                       "output_filter",

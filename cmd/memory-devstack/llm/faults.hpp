@@ -23,6 +23,7 @@ enum class fault_kind : uint8_t {
   malformed_json,
   schema_violation,
   wrong_quote,
+  empty_words,
   refusal,
   prompt_filter,
   output_filter,

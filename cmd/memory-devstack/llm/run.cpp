@@ -37,7 +37,7 @@ them, DELETE removes them. RULE: {"kind":K, "next":N | "rate":P, "trigger":WORD,
 the next N requests, to a share P, or to all; with a trigger only to prompts that contain the word. Kinds:
   throttle {retry_after_ms}   error {status}          hang {hang_ms}        cut {cut_after}     malformed_body
   malformed_json              schema_violation        wrong_quote           refusal             prompt_filter
-  output_filter               length                  unauthorized
+  output_filter               length                  unauthorized          empty_words
   unsupported_parameter {param}, while it is sent     context_length {above_tokens}, while it is longer
 Counters: GET /_admin/stats; DELETE resets them. Conversations are told apart by their title.
 )";
