@@ -17,7 +17,7 @@ const std::string stored =
     R"({"id":"s_u","userId":"u","sessionId":"s","summary":"The user asked about bows.",)"
     R"("timestamp":"2026-02-01T08:00:00+00:00","themes":["music"],"persons":[],"places":[],)"
     R"("user_sentiment":"neutral","ttl":-1,"flags":{"beta":true,"tier":2},"_ts":7,)"
-    R"("vector_embedding":[0.25,-0.5,0.125],"worker":"{\"v\":1,\"epoch\":0,\"wish\":[1,{\"a\":null}]}"})";
+    R"("vector_embedding":[0.25,-0.5,0.125],"worker":"{\"v\":1,\"epoch\":0,\"later\":[1,{\"a\":null}]}"})";
 
 memory::commit next_turn(const std::string& summary) {
   auto c = memory::make_commit(0, 2);
@@ -27,7 +27,7 @@ memory::commit next_turn(const std::string& summary) {
 
 bool keeps_fields(const std::string& document) {
   for (const char* field :
-       {R"("ttl":-1)", R"("flags":{"beta":true,"tier":2})", R"(\"wish\":[1,{\"a\":null}])"})
+       {R"("ttl":-1)", R"("flags":{"beta":true,"tier":2})", R"(\"later\":[1,{\"a\":null}])"})
     if (document.find(field) == std::string::npos) return false;
   return document.find("_ts") == std::string::npos;
 }
@@ -94,9 +94,9 @@ TEST_CASE("forgetting everything removes a user's own fields, and the tombstone 
       R"({"id":"u","userId":"u","display_name":"Wren","ttl":7776000,"interests":["Plays the cello"]})");
   REQUIRE(p);
   const wall_time now = *parse_iso_time("2026-11-23T12:00:00+00:00");
-  const std::string tombstone = memory::write_profile(memory::forget_everything(*p, now));
+  const std::string tombstone = memory::write_profile(memory::forget_everything(*p, {}, now));
   CHECK(tombstone.find("display_name") == std::string::npos);
   CHECK(tombstone.find(R"("ttl":-1)") != std::string::npos);
   p->other_fields.clear();
-  CHECK(memory::write_profile(memory::forget_everything(*p, now)).find("ttl") == std::string::npos);
+  CHECK(memory::write_profile(memory::forget_everything(*p, {}, now)).find("ttl") == std::string::npos);
 }

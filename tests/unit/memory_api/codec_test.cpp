@@ -114,11 +114,12 @@ TEST_CASE("an answer that is not a context never passes for a new user") {
 
 TEST_CASE("every status of a Memory API has its meaning") {
   const std::vector<std::pair<int, errc>> table{
-      {400, errc::rejected},      {401, errc::unauthorized}, {403, errc::forbidden},  {404, errc::not_found},
-      {405, errc::not_found},     {408, errc::overloaded},   {409, errc::conflict},   {412, errc::conflict},
-      {413, errc::too_large},     {415, errc::rejected},     {422, errc::rejected},   {429, errc::throttled},
-      {500, errc::overloaded},    {502, errc::overloaded},   {503, errc::overloaded}, {504, errc::overloaded},
-      {302, errc::misconfigured}, {204, errc::malformed}};
+      {400, errc::rejected},   {401, errc::unauthorized},  {403, errc::forbidden},
+      {404, errc::not_found},  {405, errc::not_found},     {408, errc::overloaded},
+      {409, errc::conflict},   {412, errc::conflict},      {413, errc::too_large},
+      {415, errc::rejected},   {422, errc::not_storable},  {429, errc::throttled},
+      {500, errc::overloaded}, {502, errc::overloaded},    {503, errc::overloaded},
+      {504, errc::overloaded}, {302, errc::misconfigured}, {204, errc::malformed}};
   for (const auto& row : table) {
     const int code = row.first;
     const errc expected = row.second;
@@ -128,6 +129,8 @@ TEST_CASE("every status of a Memory API has its meaning") {
     CHECK(f.from == dependency::memory);
     CHECK(f.detail.find(std::to_string(code)) != std::string::npos);
   }
+  // Another program's 422 is about what was written.
+  CHECK(failure_of(answer(422, "{}", "application/json")).code == errc::rejected);
 }
 
 TEST_CASE("a failure repeats a problem's detail but never any other body") {

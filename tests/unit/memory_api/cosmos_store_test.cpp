@@ -229,7 +229,7 @@ TEST_CASE("cosmos: what the account answers becomes an answer that names it") {
   rule.next = 1;
   api.account().add_fault(rule);
   CHECK(api.ask("GET", "/api/memory/users/u/memories").status == 502);
-  CHECK(api.ask("GET", "/api/memory/users/a%2Fb/memories").status == 400);
+  CHECK(api.ask("GET", "/api/memory/users/a%2Fb/memories").status == 422);
   rule.status = 404;
   rule.on = std::string{"container"};
   api.account().add_fault(rule);
