@@ -4,6 +4,8 @@
 #include "actors/guard.hpp"
 #include "actors/tell.hpp"
 #include "actors/tracing.hpp"
+#include "protocol/memory/commit.hpp"
+#include "protocol/memory_api/commit_json.hpp"
 
 namespace mw {
 namespace {
@@ -230,6 +232,15 @@ void session_loader_state::take_job(const job& j) {
   });
 }
 
+/// Nobody will ask for an answer that was made before a wish to be forgotten. Any other may be a later
+/// event's.
+void session_loader_state::drop_forgotten_answer(const flow::job_spec& spec, const fetched& f) {
+  if (f.saved_answer.empty() || !f.stored->user || !redis_) return;
+  const auto saved = memory_api::parse_commit(f.saved_answer);
+  if (saved && !memory::check_epoch(f.stored->user, *saved)) return;
+  redis_->drop_answer(answer_key(spec.ids.user(), spec.ids.session()));
+}
+
 bool session_loader_state::leasing() const {
   const auto& s = settings_->session_loader;
   return s.own_keys && s.lease;
@@ -292,9 +303,7 @@ void session_loader_state::take_fetched(fetched& f) {
   count_passed_over(*services_, prepared, p.spec.ids.session());
   if (prepared.message_missing_but_moved_on) services_->metrics.messages_missing.Increment();
   if (!prepared.conversation) {
-    // Nobody will ask for it: it was made before another replica's commit, or before a wish to be forgotten.
-    if (prepared.end.end == flow::job_end::covered && !f.saved_answer.empty() && redis_)
-      redis_->drop_answer(answer_key(p.spec.ids.user(), p.spec.ids.session()));
+    drop_forgotten_answer(p.spec, f);
     end(std::move(prepared.end));
     return grant();
   }

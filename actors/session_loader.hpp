@@ -42,6 +42,7 @@ class session_loader_state {
   void admit_waiting();
   void grant();
   bool leasing() const;
+  void drop_forgotten_answer(const flow::job_spec& spec, const fetched& f);
   void release_lease(uint64_t job);
   void renew_leases();
   bool redis_may_be_empty() const;

@@ -119,6 +119,9 @@ const MALFORMED = {
   'not-utf8': Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]).toString('latin1'),
 };
 
+/** A message that cannot be read costs itself, and then the event's is not there. */
+const REASONS = { 'message-number': /^message-not-found$/ };
+
 test('a stored conversation of any wrong shape harms only itself', async () => {
   await withStack({}, async (stack) => {
     const chats = Object.keys(MALFORMED).map((session) => conversation(20, { user: 'u', session }));
@@ -131,7 +134,7 @@ test('a stored conversation of any wrong shape harms only itself', async () => {
     await stack.allStored([good]);
     for (const chat of [...chats, list]) {
       const letter = await deadLetterOf(stack, event(chat).messageId);
-      assert.match(letter.reason, /^conversation-(malformed|not-found)$/, chat.sessionId);
+      assert.match(letter.reason, REASONS[chat.sessionId] ?? /^conversation-(malformed|not-found)$/, chat.sessionId);
     }
     await stack.busEmpty();
   });
