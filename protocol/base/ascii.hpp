@@ -1,6 +1,9 @@
 // Signs of ASCII, whatever the locale. Called by every reader of foreign text; pure.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 namespace mw {
 
 constexpr bool is_digit(char c) {
@@ -11,6 +14,19 @@ constexpr char ascii_lower(char c) {
 }
 constexpr bool is_letter(char c) {
   return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+
+inline std::string lower_case(std::string_view text) {
+  std::string out{text};
+  for (char& c : out) c = ascii_lower(c);
+  return out;
+}
+/// Without blanks, tabs and line breaks at both ends.
+constexpr std::string_view trim(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 }  // namespace mw

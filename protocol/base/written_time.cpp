@@ -275,12 +275,6 @@ std::optional<wall_time> read_json_date(std::string_view text) {
   return in_range(wall_time{std::chrono::milliseconds{ms}});
 }
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first);
-}
-
 template <class Number>
 std::optional<wall_time> since_1970(Number n) {
   constexpr double to_micros[] = {1e6, 1e3, 1, 1e-3};
@@ -341,7 +335,7 @@ std::optional<wall_time> time_of_number(int64_t number) {
 std::optional<wall_time> read_written_time(std::string_view text, const naive_zone& zone) {
   if (zone.is_utc())
     if (const auto t = parse_iso_time(text)) return t;
-  text = trimmed(text);
+  text = trim(text);
   if (text.empty()) return std::nullopt;
   if (text.starts_with("/Date(")) return read_json_date(text);
   if (text.find_first_not_of("0123456789.+-eE") == std::string_view::npos)

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/chat/json_document.hpp"
 
 namespace mw::chat {
@@ -195,7 +196,7 @@ std::optional<role> role_from(std::string_view name) {
   for (const char c : name) {
     if (c == ' ') continue;
     if (n == longest) return std::nullopt;
-    low[n++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    low[n++] = ascii_lower(c);
   }
   const std::string_view wanted{low.data(), n};
   for (const auto& [known, role] : role_names)

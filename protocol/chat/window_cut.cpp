@@ -43,6 +43,7 @@ class place {
       if (const auto& t = c.messages[i].timestamp.at(); t && *t <= *time_) covered_ = i + 1;
   }
   bool found() const { return index_ != nowhere; }
+  size_t index() const { return index_; }
 
   /// Whether message `i` lies beyond: later in the list, or (mark not found) strictly later in time.
   bool before(const conversation& c, size_t i) const {
@@ -123,8 +124,7 @@ class forgotten {
     own_ = event_ ? exchange_of(c, *event_) : c.messages.size();
     if (r.forgotten.through) {
       const place at_wish{c, *r.forgotten.through, clock_};
-      for (size_t i = 0; i < c.messages.size() && at_wish.found(); ++i)
-        if (!at_wish.before(c, i)) known_ = i + 1;
+      if (at_wish.found()) known_ = at_wish.index() + 1;
     }
     unknown_from_ = known_;
     for (size_t i = 0; i < c.messages.size(); ++i)

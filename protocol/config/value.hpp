@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/errors.hpp"
 
 namespace mw::config {
@@ -47,8 +48,5 @@ std::string write_bytes(int64_t n);
 std::string write_real(double x);
 /// A string with quotes and escapes of the file's syntax.
 std::string write_text(std::string_view text);
-
-std::string lower_case(std::string_view text);
-std::string_view trim(std::string_view text);
 
 }  // namespace mw::config

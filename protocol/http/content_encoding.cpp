@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "protocol/http/server_message.hpp"
+#include "protocol/base/ascii.hpp"
 
 namespace mw::http {
 namespace {
@@ -62,7 +62,7 @@ std::vector<std::string> encodings_of(const response& r) {
     rest.remove_prefix(std::min(comma + 1, rest.size()));
     while (one.starts_with(' ')) one.remove_prefix(1);
     while (one.ends_with(' ')) one.remove_suffix(1);
-    if (!one.empty() && lower(one) != "identity") out.push_back(lower(one));
+    if (!one.empty() && lower_case(one) != "identity") out.push_back(lower_case(one));
   }
   return out;
 }

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/bare_text.hpp"
-#include "protocol/http/server_message.hpp"
 
 namespace mw::http {
 namespace {
@@ -85,7 +85,7 @@ place place_of(std::string_view text) {
     out.port = number_of(text.substr(host.size() + 1));
   }
   while (host.ends_with('.')) host.remove_suffix(1);
-  out.host = lower(host);
+  out.host = lower_case(host);
   return out;
 }
 

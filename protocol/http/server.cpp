@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/http/server_message.hpp"
 #include "protocol/http/url.hpp"
 
@@ -25,7 +26,7 @@ constexpr std::chrono::seconds answers_limit{10};
 
 /// civetweb's own rule, so that the Connection header says what it will do.
 bool client_keeps_alive(const server_request& r, const char* version) {
-  const auto wish = lower(r.header("connection"));
+  const auto wish = lower_case(r.header("connection"));
   if (!wish.empty()) return wish.find("keep-alive") != std::string::npos;
   return version != nullptr && std::string_view{version} == "1.1";
 }
@@ -42,7 +43,7 @@ std::optional<server_response> read_head(const mg_request_info& info, server_req
   out.remote_address = info.remote_addr;
   out.headers.reserve(static_cast<size_t>(std::max(0, info.num_headers)));
   for (int i = 0; i < info.num_headers; ++i)
-    out.headers.emplace_back(lower(info.http_headers[i].name), info.http_headers[i].value);
+    out.headers.emplace_back(lower_case(info.http_headers[i].name), info.http_headers[i].value);
   const std::string_view raw = info.local_uri_raw != nullptr ? info.local_uri_raw : "/";
   auto path = percent_decode(raw);
   if (!path) return problem(400, "Bad Request", "the path's percent-coding is invalid");
@@ -254,7 +255,7 @@ server_response server::impl::too_large() const {
 
 std::optional<server_response> server::impl::read_body(mg_connection* c, server_request& request) const {
   const auto& info = *mg_get_request_info(c);
-  const bool expects = lower(request.header("expect")) == "100-continue";
+  const bool expects = lower_case(request.header("expect")) == "100-continue";
   const bool has_length = !request.header("content-length").empty();
   if (!request.header("transfer-encoding").empty()) {  // chunked: civetweb refuses all others
     if (has_length)

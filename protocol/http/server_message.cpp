@@ -7,13 +7,6 @@
 
 namespace mw::http {
 
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 std::string_view reason(int status) {
   static constexpr std::pair<int, std::string_view> known[] = {
       {200, "OK"},

@@ -10,7 +10,6 @@
 
 namespace mw::http {
 
-std::string lower(std::string_view text);
 /// The status line's words.
 std::string_view reason(int status);
 /// The whole answer; no body for HEAD, 204 and 304. Line breaks in header values become spaces.

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/http/content_encoding.hpp"
-#include "protocol/http/server_message.hpp"
 #include "protocol/io/open_files.hpp"
 
 namespace mw::http {
@@ -18,13 +18,6 @@ constexpr size_t usual_headers = 16;
 
 bool usable_url(std::string_view url) {
   return url.starts_with("http://") || url.starts_with("https://");
-}
-
-std::string_view trim(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 /// Only the file, which libcurl then reads once a day for all connections. With its default directory beside
@@ -180,7 +173,7 @@ void transfer::set_headers(std::vector<std::pair<std::string, std::string>> head
   bool has_type = false;
   std::string line;
   for (const auto& [name, value] : headers) {
-    has_type = has_type || lower(name) == "content-type";
+    has_type = has_type || lower_case(name) == "content-type";
     line.assign(name).append(value.empty() ? ";" : ": ").append(value);
     std::replace_if(
         line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
@@ -214,7 +207,7 @@ size_t transfer::on_header(const char* data, size_t size, size_t count, void* se
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
   if (t.answer_.headers.empty()) t.answer_.headers.reserve(usual_headers);
-  t.answer_.headers.emplace_back(lower(line.substr(0, colon)), trim(line.substr(colon + 1)));
+  t.answer_.headers.emplace_back(lower_case(line.substr(0, colon)), trim(line.substr(colon + 1)));
   return size * count;
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/chat/json_document.hpp"
 
 namespace mw::llm {
@@ -56,18 +57,9 @@ constexpr std::array<std::string_view, 7> no_names{"none", "na", "null", "nil", 
 std::string plain_word(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c >= 'A' && c <= 'Z')
-      out += static_cast<char>(c - 'A' + 'a');
-    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80)
-      out += c;
+    if (is_letter(c) || is_digit(c) || static_cast<unsigned char>(c) >= 0x80) out += ascii_lower(c);
   }
   return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 bool is_no_name(std::string_view text) {
@@ -76,7 +68,7 @@ bool is_no_name(std::string_view text) {
 }
 
 void add_name(std::vector<std::string>& to, std::string_view name) {
-  name = trimmed(name);
+  name = trim(name);
   if (!is_no_name(name)) to.emplace_back(name);
 }
 
@@ -210,7 +202,7 @@ std::vector<size_t> message_numbers_in(const element& e) {
 
 bool is_analysis(const object& o) {
   const auto summary = field_of(o, "summary");
-  if (!summary || trimmed(text_in(*summary)).empty()) return false;
+  if (!summary || trim(text_in(*summary)).empty()) return false;
   for (const std::string_view name : {"operations", "themes", "persons", "places", "user_sentiment"})
     if (field_of(o, name)) return true;
   return false;

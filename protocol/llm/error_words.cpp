@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/chat/json_document.hpp"
 #include "protocol/llm/quota.hpp"
 
@@ -134,18 +135,8 @@ constexpr std::array phrases{
 std::string letters_of(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c >= 'A' && c <= 'Z')
-      out += static_cast<char>(c - 'A' + 'a');
-    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-      out += c;
+    if (is_letter(c) || is_digit(c)) out += ascii_lower(c);
   }
-  return out;
-}
-
-std::string small(std::string_view text) {
-  std::string out{text};
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return out;
 }
 
@@ -159,7 +150,7 @@ int meaning_of_identifier(std::string_view text) {
 }
 
 int meaning_of_sentence(std::string_view text) {
-  const std::string plain = small(text.substr(0, 2'000));
+  const std::string plain = lower_case(text.substr(0, 2'000));
   const auto* found = std::find_if(phrases.begin(), phrases.end(),
                                    [&](const meaning& m) { return plain.find(m.word) != std::string::npos; });
   return found == phrases.end() ? 0 : found->status;
@@ -371,7 +362,7 @@ int named_status(const error_words& e) {
 }
 
 milliseconds wait_named_in(std::string_view message) {
-  const std::string plain = small(message.substr(0, 2'000));
+  const std::string plain = lower_case(message.substr(0, 2'000));
   for (const std::string_view phrase : {"try again in ", "retry after ", "retry in ", "try again after "}) {
     const size_t at = plain.find(phrase);
     if (at == std::string::npos) continue;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/folding.hpp"
 #include "protocol/base/iso_time.hpp"
 #include "protocol/base/utf8.hpp"
@@ -22,7 +23,6 @@ using simdjson::dom::object;
 
 /// At least two ASCII letters: folding leaves something of it that is no single letter.
 bool has_letters(std::string_view text) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   return std::count_if(text.begin(), text.end(), is_letter) >= 2;
 }
 

@@ -27,6 +27,12 @@ bool said_elsewhere(const profile& p, const item_origin& origin) {
                      [&](const item_origin& o) { return o.in == origin.in && fold_item(o.item) == folded; });
 }
 
+/// Whether the profile knows of the session's messages beyond the record's position.
+bool applied_beyond(const profile& p, const std::string& session_id, const watermark& record) {
+  const auto applied = p.applied.find(session_id);
+  return applied != p.applied.end() && later(applied->second.timestamp, record.timestamp);
+}
+
 void keep_position(profile& p, std::string_view session_id, const watermark& through, wall_time analysed,
                    wall_time now) {
   if (now - analysed > position_kept) return;
@@ -74,10 +80,8 @@ profile forget_everything(const profile& current, const std::vector<session_posi
   for (const auto& [session, through] : current.applied) keep_position(next, session, through, now, now);
   for (const auto& r : records) {
     const auto analysed = parse_iso_time(r.analysed).value_or(now);
-    const auto applied = current.applied.find(r.session_id);
-    const bool behind =
-        applied != current.applied.end() && later(applied->second.timestamp, r.through.timestamp);
-    if (!behind) keep_position(next, r.session_id, r.through, analysed, now);
+    if (!applied_beyond(current, r.session_id, r.through))
+      keep_position(next, r.session_id, r.through, analysed, now);
   }
   drop_old_positions(next, now);
   touch(next, now);
@@ -88,10 +92,10 @@ partial_forget forget_session(const profile& current, std::string_view session_i
                               const std::optional<watermark>& record, wall_time now) {
   partial_forget out{current, 0};
   profile& p = out.next;
-  const auto applied = current.applied.find(std::string{session_id});
-  const bool ahead =
-      applied != current.applied.end() && (!record || later(applied->second.timestamp, record->timestamp));
-  if (ahead || record) keep_position(p, session_id, ahead ? applied->second : *record, now, now);
+  const std::string session{session_id};
+  if (const auto applied = current.applied.find(session); applied != current.applied.end())
+    keep_position(p, session, applied->second, now, now);
+  if (record && !applied_beyond(current, session, *record)) keep_position(p, session, *record, now, now);
   drop_old_positions(p, now);
   std::erase_if(p.origins, [&](const item_origin& o) { return o.session_id == session_id; });
   for (const item_origin& origin : current.origins) {
@@ -103,7 +107,7 @@ partial_forget forget_session(const profile& current, std::string_view session_i
     ++out.removed;
   }
   p.last_operations.clear();
-  p.applied.erase(std::string{session_id});
+  p.applied.erase(session);
   leave_mark(p, session_hash(session_id), format_iso_time(now));
   touch(p, now);
   return out;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/memory/word_list.hpp"
 
 namespace mw::memory {
@@ -19,11 +20,8 @@ struct piece {
 };
 using pieces = std::vector<piece>;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_word(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<signed char>(c) < 0;
+  return is_digit(c) || is_letter(c) || static_cast<signed char>(c) < 0;
 }
 
 // --- digits ---
@@ -299,9 +297,7 @@ void find_word(std::string_view t, std::string_view word, bool code, pieces& out
 pieces find_secrets(std::string_view text) {
   pieces out;
   find_numbers(text, out);
-  std::string lower{text};
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string lower = lower_case(text);
   find_ibans(lower, out);
   for (const auto word : password_words) find_word(lower, word, false, out);
   for (const auto word : code_words) find_word(lower, word, true, out);
