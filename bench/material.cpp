@@ -1,8 +1,10 @@
 #include "bench/material.hpp"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <array>
+#include <random>
 #include <stdexcept>
 
 #include "protocol/analysis/commit_building.hpp"
@@ -137,6 +139,35 @@ std::string llm_answer(bool valid) {
   w.end_object().end_object().end_array().key("usage").begin_object();
   w.field("prompt_tokens", 2400).field("completion_tokens", 260).field("total_tokens", 2660);
   w.end_object().end_object();
+  return out;
+}
+
+std::string embedding_answer(bool base64) {
+  constexpr size_t dimensions = 3'072;
+  std::mt19937 random{7};  // NOLINT(cert-msc51-cpp): the same every time
+  std::normal_distribution<float> usual{0, 0.018F};
+  std::vector<float> numbers(dimensions);
+  for (float& n : numbers) n = usual(random);
+  std::string out;
+  json_writer w{out};
+  w.begin_object().field("object", "list").key("data").begin_array().begin_object();
+  w.field("object", "embedding").field("index", 0).key("embedding");
+  if (base64) {
+    std::string text(dimensions * sizeof(float) / 3 * 4 + 1, '\0');
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                    reinterpret_cast<const unsigned char*>(numbers.data()), dimensions * sizeof(float));
+    text.pop_back();
+    w.value(text);
+  } else {
+    w.floats(numbers);
+  }
+  w.end_object().end_array().field("model", "text-embedding-3-large");
+  w.key("usage")
+      .begin_object()
+      .field("prompt_tokens", 90)
+      .field("total_tokens", 90)
+      .end_object()
+      .end_object();
   return out;
 }
 

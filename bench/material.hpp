@@ -23,6 +23,8 @@ std::string event_message_id(size_t n);
 
 /// A chat completion; `valid` false: its content is no analysis, so that the worker asks for a repair.
 std::string llm_answer(bool valid);
+/// An embedding of 3,072 numbers as an embeddings deployment answers: as base64, or as numbers.
+std::string embedding_answer(bool base64);
 std::string empty_context();
 std::string commit_reply();
 

@@ -2,7 +2,7 @@
 //   conversations COUNT   SET commands as RESP, for redis-cli --pipe
 //   events COUNT          the events as an array for POST /send of the development bus, completed just now
 //   traced-events COUNT   the same, each with the trace context of its publisher
-//   answer | invalid-answer | context | reply    the static bodies
+//   answer | invalid-answer | embedding | embedding-numbers | context | reply    the static bodies
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -63,6 +63,8 @@ int main(int argc, char** argv) {
     events(count, now, what == "traced-events");
   } else if (what == "answer" || what == "invalid-answer") {
     put(bench::llm_answer(what == "answer"));
+  } else if (what == "embedding" || what == "embedding-numbers") {
+    put(bench::embedding_answer(what == "embedding"));
   } else if (what == "context") {
     put(bench::empty_context());
   } else if (what == "reply") {
@@ -70,7 +72,7 @@ int main(int argc, char** argv) {
   } else {
     std::fputs(
         "usage: bench-material conversations COUNT | events COUNT | traced-events COUNT | answer | "
-        "invalid-answer | context | reply\n",
+        "invalid-answer | embedding | embedding-numbers | context | reply\n",
         stderr);
     return 64;
   }

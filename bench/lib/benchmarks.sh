@@ -64,9 +64,10 @@ bench_pipeline() {
   done
   figures=$(flow_figures "$sample" "$(median "${first[@]}")" | jq --argjson spans "$spans" '. + $spans')
   parameters=$(jq -n --argjson events "$events" --argjson jobs "$jobs" --argjson calls "$calls" --argjson writes "$writes" \
-    --argjson trace "$trace" --argjson tls "$tls" \
+    --argjson trace "$trace" --argjson tls "$tls" --arg embed "$embed" \
     '{events: $events, jobs: $jobs, calls: $calls, writes: $writes}
-      + if $trace then {trace: true} else {} end + if $tls then {tls: true} else {} end')
+      + if $trace then {trace: true} else {} end + if $tls then {tls: true} else {} end
+      + if $embed != "" then {embed: ($embed == "embed" | if . then "base64" else "numbers" end)} else {} end')
 }
 
 bench_floor() {

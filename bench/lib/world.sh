@@ -94,6 +94,8 @@ start_nginx() { # KIND of the LLM's answer
   ! $tls || ssl=" ssl; ssl_certificate $data/cert.pem; ssl_certificate_key $data/key.pem"
   http_port=$(free_port)
   stub_port=$(free_port)
+  # Too long for a text in nginx's configuration; a file refuses POST, hence the 405.
+  [ -z "$embed" ] || "$bin/bench-material" "${embed/embed/embedding}" >"$data/embedding.json"
   cat >"$data/nginx.conf" <<TEXT
 daemon off;
 master_process off;
@@ -113,6 +115,8 @@ http {
   server {
     listen 127.0.0.1:$http_port backlog=1024$ssl;
     location = /v1/chat/completions { return 200 $(nginx_text "$1"); }
+    location = /v1/embeddings { error_page 405 =200 /embedding.json; }
+    location = /embedding.json { alias $data/embedding.json; }
     location = /internal/context { return 200 $(nginx_text context); }
     location ~ ^/dbs/[^/]+/colls/[^/]+\$ { return 200 '{"id":"c","partitionKey":{"paths":["/userId"],"kind":"Hash"}}'; }
     location /dbs/ {
@@ -148,6 +152,7 @@ compose_worker() { # OPTION...
   else
     more+=(MEMORY_API_ENDPOINT="$scheme://$host:$http_port")
   fi
+  [ -z "$embed" ] || more+=(AZURE_OPENAI_EMBEDDINGS_DEPLOYMENT_NAME=text-embedding-3-large)
   worker_command=(env -i PATH="$PATH" HOME="$data/worker"
     SERVICEBUS_CONNECTION_STRING="Endpoint=sb://localhost:$bus_port;SharedAccessKeyName=dev;SharedAccessKey=dev$bus_end"
     REDIS_HOST=$host REDIS_PORT="$redis_worker_port" REDIS_SSL=$tls

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 
+#include "protocol/base/float_text.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw {
@@ -164,6 +165,12 @@ json_writer& json_writer::value(uint64_t number) {
   fmt::format_to(std::back_inserter(out_), "{}", number);
   return *this;
 }
+json_writer& json_writer::floats(const std::vector<float>& numbers) {
+  begin_array();
+  append_floats(out_, numbers);
+  return end_array();
+}
+
 json_writer& json_writer::value(double number) {
   if (!std::isfinite(number)) return null();
   separate();

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace mw {
 
@@ -42,6 +43,7 @@ class json_writer {
   json_writer& value(double number);  ///< NaN and infinities become null
   json_writer& value(bool flag);
   json_writer& null();
+  json_writer& floats(const std::vector<float>& numbers);  ///< an array (float_text.hpp)
   /// Inserts text that is JSON already.
   json_writer& raw(std::string_view json);
   template <class Name, class T>

@@ -33,8 +33,13 @@ written outcome_of(const result<answer>& a) {
 
 class commit_run : public std::enable_shared_from_this<commit_run> {
  public:
-  commit_run(core_ptr core, memory::commit c, std::function<void(result<commit_reply>)> done)
-      : core_(std::move(core)), commit_(std::move(c)), done_(std::move(done)), until_(core_->deadline()) {}
+  commit_run(core_ptr core, memory::commit c, std::string embedding_json,
+             std::function<void(result<commit_reply>)> done)
+      : core_(std::move(core)),
+        commit_(std::move(c)),
+        embedding_json_(std::move(embedding_json)),
+        done_(std::move(done)),
+        until_(core_->deadline()) {}
 
   void start() {
     auto known = core_->recent->take(commit_.user_id, commit_.session_id);
@@ -98,7 +103,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
 
   void write_profile(const memory::profile& next, const std::string& etag, bool after_record = false) {
     if (deliberate_fault("record-before-profile") && !after_record)
-      return core_->items->send(write_record_ask(*core_, record_, record_etag_), until_,
+      return core_->items->send(record_ask(), until_,
                                 [self = shared_from_this(), next, etag](const result<answer>&) {
                                   self->write_profile(next, etag, true);
                                 });
@@ -110,16 +115,21 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
                        });
   }
 
+  ask record_ask() const {
+    const bool ours = !commit_.embedding.empty() && record_.embedding == commit_.embedding;
+    return write_record_ask(*core_, record_, record_etag_,
+                            ours ? std::string_view{embedding_json_} : std::string_view{});
+  }
+
   void write_record() {
     written_at_ = record_.timestamp;
     const bool created = record_etag_.empty();
-    core_->items->send(write_record_ask(*core_, record_, record_etag_), until_,
-                       [self = shared_from_this(), created](const result<answer>& a) {
-                         if (outcome_of(a) != written::yes) return self->again(a);
-                         if (!created) return self->finish(commit_outcome::stored);
-                         self->record_.etag = a->etag;
-                         self->verify();
-                       });
+    core_->items->send(record_ask(), until_, [self = shared_from_this(), created](const result<answer>& a) {
+      if (outcome_of(a) != written::yes) return self->again(a);
+      if (!created) return self->finish(commit_outcome::stored);
+      self->record_.etag = a->etag;
+      self->verify();
+    });
   }
 
   /// A forget between our read and our create found no record to delete: look once more.
@@ -169,6 +179,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
 
   const core_ptr core_;
   const memory::commit commit_;
+  const std::string embedding_json_;
   const std::function<void(result<commit_reply>)> done_;
   const account::deadline until_;
   const std::optional<memory::record> nothing_;
@@ -186,8 +197,10 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
 
 }  // namespace
 
-void run_commit(core_ptr core, memory::commit c, std::function<void(result<memory::commit_reply>)> done) {
-  std::make_shared<commit_run>(std::move(core), std::move(c), std::move(done))->start();
+void run_commit(core_ptr core, memory::commit c, std::string embedding_json,
+                std::function<void(result<memory::commit_reply>)> done) {
+  std::make_shared<commit_run>(std::move(core), std::move(c), std::move(embedding_json), std::move(done))
+      ->start();
 }
 
 }  // namespace mw::cosmos

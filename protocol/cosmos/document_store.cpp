@@ -67,13 +67,14 @@ ask write_profile_ask(const store_core& core, const memory::profile& p, const st
   return {op, core.names.user_memories, p.user_id, p.user_id, memory::write_profile(p), etag, {}};
 }
 
-ask write_record_ask(const store_core& core, const memory::record& r, const std::string& etag) {
+ask write_record_ask(const store_core& core, const memory::record& r, const std::string& etag,
+                     std::string_view embedding_json) {
   const auto op = etag.empty() ? operation::create : operation::replace;
   return {op,
           core.names.conversations,
           r.user_id,
           memory::record_id(r.session_id, r.user_id),
-          memory::write_record(r),
+          memory::write_record(r, embedding_json),
           etag,
           {}};
 }
@@ -191,9 +192,9 @@ void document_store::read(const std::string& user_id, const std::string& session
        });
 }
 
-void document_store::write(const memory::commit& c, std::string /*as_json*/,
+void document_store::write(const memory::commit& c, std::string as_json,
                            std::function<void(result<memory::commit_reply>)> done) {
-  run_commit(core_, c, std::move(done));
+  run_commit(core_, c, std::string{memory::floats_text_in(as_json, "vector_embedding")}, std::move(done));
 }
 
 void document_store::probe(std::function<void(status)> done) {

@@ -48,7 +48,8 @@ ask read_profile_ask(const store_core& core, const std::string& user_id);
 ask read_record_ask(const store_core& core, const std::string& user_id, const std::string& session_id);
 /// Create where `etag` is empty, else a replacement under If-Match.
 ask write_profile_ask(const store_core& core, const memory::profile& p, const std::string& etag);
-ask write_record_ask(const store_core& core, const memory::record& r, const std::string& etag);
+ask write_record_ask(const store_core& core, const memory::record& r, const std::string& etag,
+                     std::string_view embedding_json = {});
 /// Under If-Match.
 ask remove_record_ask(const store_core& core, const memory::record& r);
 
@@ -68,7 +69,9 @@ status check_ids(std::string_view user_id, std::string_view session_id);
 void load(const core_ptr& core, const std::string& user_id, const std::string& session_id,
           account::deadline until, std::function<void(result<stored_pair>)> done);
 /// A commit from its first read to its last write (commit_run.cpp).
-void run_commit(core_ptr core, memory::commit c, std::function<void(result<memory::commit_reply>)> done);
+/// `embedding_json`: the commit's embedding, written already; or empty.
+void run_commit(core_ptr core, memory::commit c, std::string embedding_json,
+                std::function<void(result<memory::commit_reply>)> done);
 
 class document_store : public memory::store {
  public:

@@ -46,7 +46,8 @@ class embedder::impl : public std::enable_shared_from_this<embedder::impl> {
  private:
   struct call {
     uint64_t id = 0;
-    std::string body;
+    std::string text;
+    bool as_base64 = true;  ///< asked for
     steady_clock::time_point since;
     uint32_t attempts = 0;
     bool token_renewed = false;
@@ -61,6 +62,9 @@ class embedder::impl : public std::enable_shared_from_this<embedder::impl> {
   milliseconds time_left(const call& c) const;
   void ask(const std::shared_ptr<call>& c);
   void take(const std::shared_ptr<call>& c, result<http::response> got, bool token_refused);
+  std::string body_of(const call& c) const;
+  bool knows_base64() const;
+  void note_base64(const call& c, bool good);
   bool ask_later(const std::shared_ptr<call>& c, const failure& why);
   void note(const embedding& e);
   void finish(const std::shared_ptr<call>& c);
@@ -73,8 +77,9 @@ class embedder::impl : public std::enable_shared_from_this<embedder::impl> {
   std::unordered_map<uint64_t, pausing> pausing_;  // the loop's thread only
   bool closed_ = false;                            // the loop's thread only
 
-  mutable std::mutex mutex_;  // guards the two below
-  uint32_t failures_ = 0;     // in a row
+  mutable std::mutex mutex_;     // guards the three below
+  bool refuses_base64_ = false;  // this server
+  uint32_t failures_ = 0;        // in a row
   steady_clock::time_point rest_until_{};
 };
 
@@ -96,11 +101,32 @@ void embedder::impl::embed(std::string text, done_fn done) {
     return c->done(std::move(c->out));
   }
   c->id = sender_->new_id();
-  json_writer w{c->body};
-  w.begin_object().field("input", text);
+  c->text = std::move(text);
+  c->as_base64 = knows_base64();
+  ask(c);
+}
+
+/// A third of the bytes of numbers in JSON, and nothing to parse.
+std::string embedder::impl::body_of(const call& c) const {
+  std::string body;
+  json_writer w{body};
+  w.begin_object().field("input", c.text);
+  if (c.as_base64) w.field("encoding_format", "base64");
   if (!where_.body_model.empty()) w.field("model", where_.body_model);
   w.end_object();
-  ask(c);
+  return body;
+}
+
+bool embedder::impl::knows_base64() const {
+  const std::lock_guard lock{mutex_};
+  return !refuses_base64_;
+}
+
+/// A server that answers once the field is gone does not know it.
+void embedder::impl::note_base64(const call& c, bool good) {
+  if (c.as_base64 || !good) return;
+  const std::lock_guard lock{mutex_};
+  refuses_base64_ = true;
 }
 
 void embedder::impl::ask(const std::shared_ptr<call>& c) {
@@ -108,7 +134,7 @@ void embedder::impl::ask(const std::shared_ptr<call>& c) {
   r.method = "POST";
   r.url = where_.url;
   r.headers = where_.headers;
-  r.body = c->body;
+  r.body = body_of(*c);
   r.connect_timeout = options_.connect_timeout;
   r.total_timeout = std::max(milliseconds{1}, time_left(*c));
   ++c->attempts;
@@ -125,6 +151,9 @@ void embedder::impl::take(const std::shared_ptr<call>& c, result<http::response>
   }
   if (token_refused && !std::exchange(c->token_renewed, true)) return ask(c);
   std::optional<failure> why;
+  if (const bool refused = got->status == 400 || got->status == 422;
+      refused && std::exchange(c->as_base64, false))
+    return ask(c);
   if (got->status == 200) c->out = read_embedding(*got, where_.host, options_.dimensions);
   // A vector that is there needs no second look: thousands of numbers.
   if (got->status != 200 || (!c->out.vector && c->out.vector.error().code == errc::malformed))
@@ -133,6 +162,7 @@ void embedder::impl::take(const std::shared_ptr<call>& c, result<http::response>
     if (ask_later(c, *why)) return;
     c->out.vector = std::move(*why);
   }
+  note_base64(*c, static_cast<bool>(c->out.vector));
   finish(c);
 }
 

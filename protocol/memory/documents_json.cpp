@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include "protocol/memory/secrets.hpp"
@@ -62,6 +61,9 @@ void read_record_worker(const json_fields& w, record& r) {
                                                  "status", "skipped", "model", "usage"};
   r.other_worker_fields = w.others(ours);
 }
+
+/// Of a record, beside its embedding.
+constexpr size_t usual_record_bytes = 2'048;
 
 constexpr std::array<std::string_view, 11> record_fields{
     "id",      "userId", "sessionId",      "summary",          "timestamp", "themes",
@@ -301,13 +303,16 @@ void write_operation(json_writer& out, const operation& op) {
 }
 
 void write_floats(json_writer& out, std::string_view name, const std::vector<float>& values) {
-  out.key(name).begin_array();
-  std::array<char, 32> text{};
-  for (const float v : values) {
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), v).ptr;
-    out.raw(std::isfinite(v) ? std::string_view{text.data(), static_cast<size_t>(end - text.data())} : "0");
-  }
-  out.end_array();
+  out.key(name).floats(values);
+}
+
+std::string_view floats_text_in(std::string_view json, std::string_view name) {
+  // Inside a text the quotation marks would be escaped.
+  const std::string begin = std::string{'"'}.append(name).append("\":[");
+  const size_t at = json.find(begin);
+  if (at == std::string_view::npos) return {};
+  json.remove_prefix(at + begin.size() - 1);
+  return json.substr(0, json.find(']') + 1);
 }
 
 record read_record(const json_fields& f) {
@@ -328,7 +333,7 @@ record read_record(const json_fields& f) {
   return r;
 }
 
-void write_record(json_writer& out, const record& r) {
+void write_record(json_writer& out, const record& r, std::string_view embedding_json) {
   out.begin_object()
       .field("id", record_id(r.session_id, r.user_id))
       .field("userId", r.user_id)
@@ -339,7 +344,11 @@ void write_record(json_writer& out, const record& r) {
       .strings("persons", r.persons)
       .strings("places", r.places)
       .field("user_sentiment", to_string(r.user_sentiment));
-  if (!r.embedding.empty() || r.names_embedding) write_floats(out, "vector_embedding", r.embedding);
+  if (!embedding_json.empty()) {
+    out.key("vector_embedding").raw(embedding_json);
+  } else if (!r.embedding.empty() || r.names_embedding) {
+    write_floats(out, "vector_embedding", r.embedding);
+  }
   write_others(out, r.other_fields);
   out.field("worker", record_worker(r)).end_object();
 }
@@ -373,10 +382,11 @@ result<record> parse_record(std::string_view json) {
   if (!done) return done.error();
   return r;
 }
-std::string write_record(const record& r) {
+std::string write_record(const record& r, std::string_view embedding_json) {
   std::string text;
+  text.reserve(embedding_json.empty() ? 0 : embedding_json.size() + usual_record_bytes);
   json_writer out{text};
-  write_record(out, r);
+  write_record(out, r, embedding_json);
   return text;
 }
 

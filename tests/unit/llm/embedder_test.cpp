@@ -88,7 +88,43 @@ TEST_CASE("embedder: one request gives the vector and what it cost") {
   CHECK(r.path == "/openai/deployments/vectors/embeddings");
   CHECK(r.parameter("api-version") == "2024-10-21");
   CHECK(r.header("api-key") == "key-1");
-  CHECK(r.body == R"({"input":"Summary: a \"quote\""})");
+  CHECK(r.body == R"({"input":"Summary: a \"quote\"","encoding_format":"base64"})");
+}
+
+TEST_CASE("embedder: a vector as base64 is the same vector, and what is none is told") {
+  const auto outcome = [](const char* text) {
+    embeddings_bench b{[text](const server_request&) { return vector_of('"' + std::string{text} + '"'); }};
+    return b.embed();
+  };
+  const auto same = outcome("AAAAPwAAgL8K1yM7");
+  REQUIRE(same.vector);
+  CHECK(*same.vector == std::vector<float>{0.5F, -1.0F, 0.0025F});
+  CHECK(same.tokens == 12);
+  // Two numbers, a byte too few, no base64, nothing, an infinity, not a number.
+  for (const char* text :
+       {"AAAAPwAAgL8=", "AAAAPwAAgL8K1yM=", "AAAAPwAAgL8K1y*7", "", "AAAAPwAAgL8AAIB/", "AAAAPwAAgL8AAMB/"}) {
+    CAPTURE(text);
+    const auto e = outcome(text);
+    REQUIRE_FALSE(e.vector);
+    CHECK(e.vector.error().code == errc::invalid_answer);
+  }
+}
+
+TEST_CASE("embedder: a server that refuses base64 is asked for numbers, and from then on at once") {
+  for (const int code : {400, 422}) {
+    embeddings_bench b{[code](const server_request& r) {
+      return r.body.find("base64") != std::string::npos ? status(code) : vector_of("[1,2,3]");
+    }};
+    CHECK(b.embed().vector);
+    CHECK(b.requests().size() == 2);
+    CHECK(b.embed().vector);
+    CHECK(b.requests().size() == 3);
+  }
+  embeddings_bench refuses{[](const server_request&) { return status(400); }};
+  CHECK(refuses.embed().vector.error().code == errc::rejected);
+  CHECK(refuses.requests().size() == 2);
+  CHECK_FALSE(refuses.embed().vector);
+  CHECK(refuses.requests()[2].body.find("base64") != std::string::npos);
 }
 
 TEST_CASE("embedder: a vector of another length, with holes or beyond a float is none") {
