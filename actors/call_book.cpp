@@ -1,17 +1,27 @@
 #include "actors/call_book.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace mw {
+
+call_book::entry* call_book::find(entries& of_job, uint64_t question) {
+  const auto it = std::find_if(of_job.begin(), of_job.end(),
+                               [question](const entry& e) { return e.question == question; });
+  return it == of_job.end() ? nullptr : &*it;
+}
 
 call_book::found call_book::attach(uint64_t job, uint64_t question, answer_fn deliver) {
   std::shared_ptr<llm::answer> answer;
   {
     const std::lock_guard lock{mutex_};
     const auto it = by_job_.find(job);
-    if (it == by_job_.end() || it->second.question != question) return found::nothing;
-    answer = it->second.answer;
+    entry* known = it == by_job_.end() ? nullptr : find(it->second, question);
+    if (known == nullptr) return found::nothing;
+    answer = known->answer;
     if (!answer) {
-      if (it->second.doubted) return found::nothing;
-      it->second.deliver = std::move(deliver);
+      if (known->doubted) return found::nothing;
+      known->deliver = std::move(deliver);
       return found::asked;
     }
   }
@@ -21,19 +31,23 @@ call_book::found call_book::attach(uint64_t job, uint64_t question, answer_fn de
 
 uint64_t call_book::began(uint64_t job, uint64_t question, answer_fn deliver) {
   const std::lock_guard lock{mutex_};
-  by_job_.insert_or_assign(job, entry{question, ++calls_, false, nullptr, std::move(deliver)});
+  auto& of_job = by_job_[job];
+  std::erase_if(of_job, [question](const entry& e) { return !e.answer || e.question == question; });
+  of_job.push_back({question, ++calls_, false, nullptr, std::move(deliver)});
   return calls_;
 }
 
 void call_book::doubt(uint64_t job) {
   const std::lock_guard lock{mutex_};
   const auto it = by_job_.find(job);
-  if (it != by_job_.end()) it->second.doubted = true;
+  if (it == by_job_.end()) return;
+  for (auto& e : it->second) e.doubted = true;
 }
 
 void call_book::trust_all() {
   const std::lock_guard lock{mutex_};
-  for (auto& [job, e] : by_job_) e.doubted = false;
+  for (auto& [job, of_job] : by_job_)
+    for (auto& e : of_job) e.doubted = false;
 }
 
 bool call_book::answered(uint64_t job, uint64_t question, uint64_t call,
@@ -42,14 +56,15 @@ bool call_book::answered(uint64_t job, uint64_t question, uint64_t call,
   {
     const std::lock_guard lock{mutex_};
     const auto it = by_job_.find(job);
-    if (it == by_job_.end() || it->second.question != question || it->second.answer) return false;
-    if (!answer->outcome && it->second.call != call) return false;
-    deliver = std::move(it->second.deliver);
-    it->second.deliver = nullptr;
+    entry* known = it == by_job_.end() ? nullptr : find(it->second, question);
+    if (known == nullptr || known->answer) return false;
+    if (!answer->outcome && known->call != call) return false;
+    deliver = std::exchange(known->deliver, nullptr);
     if (answer->outcome) {
-      it->second.answer = answer;
+      known->answer = answer;
     } else {
-      by_job_.erase(it);
+      std::erase_if(it->second, [question](const entry& e) { return e.question == question; });
+      if (it->second.empty()) by_job_.erase(it);
     }
   }
   if (deliver) deliver(std::move(answer));
@@ -57,22 +72,25 @@ bool call_book::answered(uint64_t job, uint64_t question, uint64_t call,
 }
 
 void call_book::forget(uint64_t job) {
-  std::unordered_map<uint64_t, entry>::node_type gone;
+  decltype(by_job_)::node_type gone;
   {
     const std::lock_guard lock{mutex_};
     gone = by_job_.extract(job);
   }
-  if (gone && gone.mapped().deliver) gone.mapped().deliver(nullptr);
+  if (!gone) return;
+  for (const auto& e : gone.mapped())
+    if (e.deliver) e.deliver(nullptr);
 }
 
 void call_book::forget_all() {
-  std::unordered_map<uint64_t, entry> gone;
+  decltype(by_job_) gone;
   {
     const std::lock_guard lock{mutex_};
     gone.swap(by_job_);
   }
-  for (const auto& [job, e] : gone)
-    if (e.deliver) e.deliver(nullptr);
+  for (const auto& [job, of_job] : gone)
+    for (const auto& e : of_job)
+      if (e.deliver) e.deliver(nullptr);
 }
 
 size_t call_book::size() const {

@@ -1,13 +1,15 @@
 // LLM calls by job, outside the actor that asked: a call in flight outlives a crash of llm_analyzer, and an
-// answer that was paid for is not paid for again while its job lives (DESIGN 2). Thread-safe. Failed answers
-// are not kept. Whoever waits for the answer of a job that is forgotten is told so: it gets a null answer. A
-// call that seems to hang is doubted: the next attempt asks anew, and whichever answers first is kept.
+// answer that was paid for is not paid for again while its job lives (DESIGN 2): of a job that asks one
+// question after the other, all that were answered. Thread-safe. Failed answers are not kept. Whoever waits
+// for the answer of a job that is forgotten is told so: it gets a null answer. A call that seems to hang is
+// doubted: the next attempt asks anew, and whichever answers first is kept.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "protocol/llm/analyst.hpp"
 
@@ -43,7 +45,11 @@ class call_book {
     answer_fn deliver;
   };
   mutable std::mutex mutex_;
-  std::unordered_map<uint64_t, entry> by_job_;
+  /// The job's present question, and those that were answered before it.
+  using entries = std::vector<entry>;
+  static entry* find(entries& of_job, uint64_t question);
+
+  std::unordered_map<uint64_t, entries> by_job_;
   uint64_t calls_ = 0;
 };
 

@@ -19,25 +19,44 @@ void note_given_up(services& s, const analysis::book_entry& e) {
 }
 
 /// The first time only; which sessions were told is forgotten when they are many.
-bool tell_once(services& s, std::string_view session_id) {
+bool tell_once(services& s, std::string_view event, std::string_view session_id) {
   constexpr size_t most = 10'000;
   if (s.told_sessions.size() >= most) s.told_sessions.clear();
-  return s.told_sessions.insert(std::hash<std::string_view>{}(session_id)).second;
+  const std::hash<std::string_view> hash;
+  return s.told_sessions.insert(hash(session_id) ^ hash(event)).second;
+}
+
+bool all_zero(const auto& counts) {
+  return std::all_of(counts.begin(), counts.end(), [](uint32_t n) { return n == 0; });
+}
+
+void count_shortened(services& s, const analysis::shortened_counts& counts, std::string_view session_id) {
+  if (all_zero(counts)) return;
+  const auto kind = [](size_t i) { return to_string(static_cast<analysis::shortened>(i)); };
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (counts.at(i) > 0) s.metrics.prompts_shortened.at(kind(i)).Increment(counts.at(i));
+  constexpr std::string_view event = "prompt-shortened";
+  if (!tell_once(s, event, session_id)) return;
+  auto line = observe::log(log_level::info, event);
+  line.field("session", session_id);
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (counts.at(i) > 0) line.field(kind(i), counts.at(i));
+  line.field("effect", "the LLM sees less of these; said once for a conversation");
 }
 
 }  // namespace
 
 void count_passed_over(services& s, const analysis::preparation& p, std::string_view session_id) {
-  const bool readable =
-      std::all_of(p.unreadable.begin(), p.unreadable.end(), [](uint32_t n) { return n == 0; });
-  if (readable && p.of_unknown_time == 0) return;
+  count_shortened(s, p.shortened, session_id);
+  if (all_zero(p.unreadable) && p.of_unknown_time == 0) return;
   for (size_t i = 0; i < p.unreadable.size(); ++i)
     if (p.unreadable.at(i) > 0)
       s.metrics.messages_unreadable.at(to_string(static_cast<chat::unread>(i + 1)))
           .Increment(p.unreadable.at(i));
   s.metrics.messages_of_unknown_time.Increment(static_cast<double>(p.of_unknown_time));
-  if (!tell_once(s, session_id)) return;
-  auto line = observe::log(log_level::warning, "messages-passed-over");
+  constexpr std::string_view event = "messages-passed-over";
+  if (!tell_once(s, event, session_id)) return;
+  auto line = observe::log(log_level::warning, event);
   line.field("session", session_id);
   for (size_t i = 0; i < p.unreadable.size(); ++i)
     if (p.unreadable.at(i) > 0) line.field(to_string(static_cast<chat::unread>(i + 1)), p.unreadable.at(i));
@@ -60,15 +79,22 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
   if (answer.used.reasoning_tokens > 0)
     m.llm_tokens.at("reasoning").Increment(static_cast<double>(answer.used.reasoning_tokens));
   if (!answer.outcome) return;
-  const auto& a = *answer.outcome;
-  const auto dropped = [&m](const char* cause, uint32_t n) {
-    if (n > 0) m.operations_dropped.at(cause).Increment(n);
-  };
-  dropped("not-fresh", a.dropped_not_fresh);
-  dropped("not-user", a.dropped_not_user);
-  dropped("no-quote", a.dropped_no_quote);
-  dropped("malformed", a.dropped_malformed);
-  dropped("secret", a.dropped_secret);
+}
+
+void count_dropped(observe::metrics& m, const llm::analysis& a, std::string_view session_id) {
+  if (a.dropped.empty()) return;
+  auto line = observe::log(log_level::info, "operations-dropped");
+  line.field("session", session_id);
+  for (size_t i = 0; i < llm::drop_causes; ++i) {
+    const auto cause = static_cast<llm::drop_cause>(i);
+    if (a.dropped_for(cause) == 0) continue;
+    m.operations_dropped.at(to_string(cause)).Increment(a.dropped_for(cause));
+    std::string where;
+    for (const auto& d : a.dropped)
+      if (d.cause == cause)
+        where.append(where.empty() ? "" : ",").append(d.message == 0 ? "-" : "m" + std::to_string(d.message));
+    line.field(to_string(cause), where);
+  }
 }
 
 void count_summary(observe::metrics& m, const llm::analysis& a, std::string_view session_id) {

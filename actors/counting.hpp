@@ -18,6 +18,8 @@ inline double in_seconds(flow::duration d) {
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
 void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
                   flow::duration took);
+/// By cause; one line names the messages, as the prompt numbers them, and no text.
+void count_dropped(observe::metrics& m, const llm::analysis& a, std::string_view session_id);
 /// And logged: a summary that says nothing never replaces one.
 void count_summary(observe::metrics& m, const llm::analysis& a, std::string_view session_id);
 /// With the day's tokens.

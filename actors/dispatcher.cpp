@@ -80,7 +80,7 @@ dispatcher_actor::behavior_type dispatcher_state::behavior() {
       [this](const link_up&) { handle([&] { after_link_up(); }); },
       [this](const intake_closed&) { handle([&] { core_->intake_closed(); }); },
       [this](const demand& d) { handle([&] { core_->loader_demand(d.items, now()); }); },
-      [this](const entered& e) { handle([&] { core_->entered(e.id, e.attempt, e.at); }); },
+      [this](const entered& e) { handle([&] { core_->entered(e.id, e.attempt, e.at, now()); }); },
       [this](const job_done& d) { handle([&] { take_job_done(d); }); },
       [this](const failure_counted& f) { handle([&] { core_->failures_counted(f.job, f.failures); }); },
       [this](const stage_down& s) { handle([&] { core_->stage_lost(s.at, s.culprit, s.away, now()); }); },

@@ -12,8 +12,7 @@
 namespace mw {
 namespace {
 
-constexpr uint32_t max_calls_per_delivery = 8;
-constexpr uint32_t largest_output = 8'000;
+constexpr uint32_t calls_to_mend = 8;
 
 uint64_t question_of(const analysis::loaded_conversation& part, const llm::call_limits& limits) {
   return analysis::fingerprint(part) ^ (uint64_t{limits.max_output_tokens} << 1) ^
@@ -27,15 +26,15 @@ void add(memory::usage& sum, const memory::usage& more) {
   sum.reasoning_tokens += more.reasoning_tokens;
 }
 
-/// The answer goes into the call book; where summaries are embedded, with the embedding of its own.
+/// The answer goes into the call book; where it is to be embedded, with the embedding of its summary.
 void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, uint64_t call,
-          llm::answer answer) {
+          llm::answer answer, bool may_embed) {
   auto kept = std::make_shared<llm::answer>(std::move(answer));
   const auto hand_over = [s, id, question, call](const std::shared_ptr<llm::answer>& a) {
     if (!s->calls.answered(id, question, call, a)) count_unused(*s, *a);
   };
   // A text that says nothing is not stored as a summary.
-  if (!s->outside.embed || !kept->outcome || memory::says_nothing(kept->outcome->summary))
+  if (!s->outside.embed || !may_embed || !kept->outcome || memory::says_nothing(kept->outcome->summary))
     return hand_over(kept);
   s->outside.embed(llm::embedding_text(*kept->outcome), [hand_over, kept](llm::embedding e) {
     kept->embedded = std::move(e);
@@ -146,7 +145,7 @@ void llm_analyzer_state::start(loaded_job j) {
     a.whole->covers_event = !a.whole->cut_short || a.whole->span.empty();
     return hand_on(a, analysis::commit_of_defaults(a.part(), memory::budget_spent, a.used, ""));
   }
-  call(active_.insert_or_assign(j.spec.id, std::move(a)).first->second);
+  begin(active_.insert_or_assign(j.spec.id, std::move(a)).first->second);
 }
 
 // An answer of an earlier try, saved before its commit: it fits when the record still stands where it stood.
@@ -169,12 +168,29 @@ bool llm_analyzer_state::hand_on_saved(const loaded_job& j) {
   return true;
 }
 
+void llm_analyzer_state::begin(active& a) {
+  const uint32_t most = settings_->dispatcher.max_tokens;
+  a.shown = a.scope();
+  a.parts.reset();
+  a.most_calls = calls_to_mend;
+  if (analysis::needs_parts(a.part(), most)) {
+    a.parts = std::make_unique<analysis::message_parts>(a.scope(), most);
+    a.shown = a.parts->question();
+    a.most_calls += static_cast<uint32_t>(a.parts->count()) - 1;
+    observe::log(log_level::info, "message-in-parts")
+        .field("session", a.part().session_id)
+        .field("message", a.part().messages.front().position.id)
+        .field("parts", a.parts->count());
+  }
+  call(a);
+}
+
 void llm_analyzer_state::call(active& a) {
   const auto now = self_->clock().now();
   limit_->started();
   stall_.asked(now);
   a.asked_at = now;
-  a.question = question_of(a.part(), a.limits);
+  a.question = question_of(*a.shown, a.limits);
   const caf::actor_addr weak = self_->address();
   const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
     mw::tell<analyzer_actor>(weak, llm_answered{id, attempt, std::move(answer)});
@@ -186,9 +202,10 @@ void llm_analyzer_state::call(active& a) {
   if (known != call_book::found::nothing) return;
   const uint64_t number = services_->calls.began(id, question, deliver);
   pace_.started(a.limits.max_output_tokens, now);
-  services_->outside.analyse(a.asked(), a.limits,
-                             [services = services_, id, question, number](llm::answer answer) {
-                               keep(services, id, question, number, std::move(answer));
+  const bool may_embed = !a.to_quote && (!a.parts || a.parts->is_last());
+  services_->outside.analyse(a.shown, a.limits,
+                             [services = services_, id, question, number, may_embed](llm::answer answer) {
+                               keep(services, id, question, number, std::move(answer), may_embed);
                              });
 }
 
@@ -232,68 +249,16 @@ void llm_analyzer_state::take_answer(const llm_answered& message) {
   note_load(a, answer);
   if (!a.reused) {
     if (is_answered(answer)) ++a.calls_used;
+    quote_repairs_.called();
     note_paid(answer, a.purpose);
-    trace_called(*services_, message.id, answer, a.purpose, a.limits.max_output_tokens, a.part(),
+    trace_called(*services_, message.id, answer, a.purpose, a.limits.max_output_tokens, *a.shown,
                  self_->clock().now());
   }
   add(a.used, answer.used);
   ++a.used.calls;
   if (!answer.model.empty()) a.model = answer.model;
-  if (answer.outcome) {
-    if (!a.reused) count_summary(services_->metrics, *answer.outcome, a.part().session_id);
-    // Nobody reads what was asked any more: the call has ended, and with this its job is done here.
-    auto c = analysis::commit_of(std::move(*a.asked()), *answer.outcome, a.used, a.model);
-    if (answer.embedded && answer.embedded->vector) c.embedding = *answer.embedded->vector;
-    hand_on(a, std::move(c));
-  } else {
-    mend(a, answer);
-  }
+  take_outcome(a, answer);
   pump();
-}
-
-void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
-  const failure& why = answer.outcome.error();
-  situation s;
-  s.at = flow::stage::analyse;
-  s.error = why;
-  s.repaired = a.repaired;
-  s.enlarged = a.enlarged;
-  s.fresh_messages = static_cast<uint32_t>(a.part().messages.size());
-  s.calls_used = a.calls_used;
-  s.max_calls = max_calls_per_delivery;
-  const verdict v = decide(s);
-  switch (v.what) {
-    case action::repair:
-      a.repaired = true;
-      a.purpose = "repair";
-      a.limits.repair_answer = answer.raw;
-      a.limits.repair_reason = why.detail;
-      return call(a);
-    case action::enlarge_output:
-      a.enlarged = true;
-      a.purpose = "enlarge";
-      a.limits.max_output_tokens = std::min(largest_output, a.limits.max_output_tokens * 3);
-      return call(a);
-    case action::shorten:
-      a.shortened = std::make_shared<analysis::loaded_conversation>(
-          analysis::first_messages(a.part(), a.part().messages.size() / 2));
-      a.repaired = false;
-      a.purpose = "split";
-      a.limits.repair_answer.clear();
-      return call(a);
-    case action::defaults: {
-      const bool out_of_calls = a.calls_used >= max_calls_per_delivery;
-      if (out_of_calls) a.shortened.reset();
-      return hand_on(a, analysis::commit_of_defaults(a.part(), to_string(why.code), a.used, a.model));
-    }
-    default: {
-      const flow::job_spec spec = a.spec;
-      const uint32_t calls = a.calls_used;
-      active_.erase(spec.id);
-      ++credit_;  // the writer's slot was not needed
-      return fail_job(spec, calls, why);
-    }
-  }
 }
 
 void llm_analyzer_state::hand_on(active& a, memory::commit c) {

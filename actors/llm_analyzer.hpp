@@ -1,16 +1,17 @@
 // llm_analyzer: one structured call per job, its outcomes mended as the verdict table says (repair, larger
-// output, first half, defaults), everything else handed back to the dispatcher. Only calls that brought an
-// answer, good or bad, count towards those of a delivery. Admission (llm_admission.cpp): a slot of the writer
-// is reserved, the in-flight limit asked and the LLM's quota kept to before a call is made; a job that waits
-// too long for that goes back as throttled.
-// An LLM that hangs: when calls are out and it has been silent for long, a probe is sent beside them, which
-// is overdue soon. One that is answered proves a slow LLM well, and nothing happens. One that fails or is
-// overdue opens the breaker (if it is answered later, that closes it), and the jobs whose calls hang go back
-// to the dispatcher, so that they hold no slot. Their calls are left to end by themselves: an answer that
-// comes all the same is kept, and closes the breaker; an attempt that begins before it asks anew. Answers are
-// kept in the call book, with the summary's embedding where one is made, until their job is done, so that
-// neither a crash here nor an outage behind us pays for the same question twice. An embedding that fails is
-// counted and costs the job nothing.
+// output, first half, defaults; llm_mending.cpp), everything else handed back to the dispatcher. A message
+// longer than the window's limit is asked about in parts, one call after the other, for one commit; quotes
+// that are nearly what the user wrote are asked for once more. Only calls that brought an answer, good or
+// bad, count towards those of a delivery. Admission (llm_admission.cpp): a slot of the writer is reserved,
+// the in-flight limit asked and the LLM's quota kept to before a call is made; a job that waits too long for
+// that goes back as throttled. An LLM that hangs: when calls are out and it has been silent for long, a probe
+// is sent beside them, which is overdue soon. One that is answered proves a slow LLM well, and nothing
+// happens. One that fails or is overdue opens the breaker (if it is answered later, that closes it), and the
+// jobs whose calls hang go back to the dispatcher, so that they hold no slot. Their calls are left to end by
+// themselves: an answer that comes all the same is kept, and closes the breaker; an attempt that begins
+// before it asks anew. Answers are kept in the call book, with the summary's embedding where one is made,
+// until their job is done, so that neither a crash here nor an outage behind us pays for the same question
+// twice. An embedding that fails is counted and costs the job nothing.
 #pragma once
 
 #include <deque>
@@ -20,8 +21,10 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/services.hpp"
+#include "protocol/analysis/message_parts.hpp"
 #include "protocol/flow/limit.hpp"
 #include "protocol/flow/pace.hpp"
+#include "protocol/flow/small_share.hpp"
 #include "protocol/flow/stall.hpp"
 
 namespace mw {
@@ -41,14 +44,21 @@ class llm_analyzer_state {
     bool reused = false;  ///< the answer was kept from an earlier attempt: paid and counted
     std::shared_ptr<analysis::loaded_conversation> whole;
     std::shared_ptr<analysis::loaded_conversation> shortened;  ///< or null
-    /// What the present call is about.
-    const std::shared_ptr<analysis::loaded_conversation>& asked() const {
+    std::unique_ptr<analysis::message_parts> parts;            ///< of its one long message; or null
+    /// What the commit will be about.
+    const std::shared_ptr<analysis::loaded_conversation>& scope() const {
       return shortened ? shortened : whole;
     }
-    const analysis::loaded_conversation& part() const { return *asked(); }
+    const analysis::loaded_conversation& part() const { return *scope(); }
+    /// What the present call shows: `scope`, or a part of its message.
+    std::shared_ptr<analysis::loaded_conversation> shown;
     llm::call_limits limits;
+    uint32_t most_calls = 0;  ///< of the delivery: those to mend, and one for each part
     bool repaired = false;
     bool enlarged = false;
+    std::optional<llm::analysis> to_quote;  ///< the answer whose quotes are asked for once more
+    bool quotes_asked = false;
+    std::vector<float> embedding;  ///< of the answer's summary
     memory::usage used;
     std::string model;
     std::string_view purpose = "analysis";
@@ -67,8 +77,9 @@ class llm_analyzer_state {
   void take_answer(const llm_answered& a);
   bool hand_on_saved(const loaded_job& j);
   void start(loaded_job j);
+  /// Asks about `scope`, in parts where it is one long message.
+  void begin(active& a);
   void call(active& a);
-  void mend(active& a, const llm::answer& answer);
   void hand_on(active& a, memory::commit c);
   void fail_job(const flow::job_spec& spec, uint32_t calls_used, failure why);
   /// An attempt that is void: gives its call's and its writer's slot back.
@@ -78,6 +89,17 @@ class llm_analyzer_state {
   bool budget_left();
   void grant();
   void report_entered(const flow::job_spec& spec);
+
+  // --- what becomes of an answer: llm_mending.cpp ---
+  void take_outcome(active& a, const llm::answer& answer);
+  bool ask_for_quotes(active& a, const llm::answer& answer);
+  void take_analysis(active& a, llm::analysis got);
+  void next_part(active& a);
+  void end_parts(active& a);
+  void mend(active& a, const llm::answer& answer);
+  void shorten(active& a);
+  void give_up(active& a, std::string_view reason);
+  void leave_to_dispatcher(active& a, const failure& why);
 
   // --- admission, load, silence: llm_admission.cpp ---
   void pump();
@@ -106,6 +128,7 @@ class llm_analyzer_state {
   routes routes_;
   std::unique_ptr<flow::in_flight_limit> limit_;
   flow::pace pace_;
+  flow::small_share quote_repairs_{20, 20};  ///< 5 % of the calls
   flow::stall_watch stall_;
   bool hangs_ = false;  ///< calls were given back as hanging, and nothing was answered since
   bool probed_before_ = false;

@@ -87,7 +87,7 @@ struct services {
   token_budget tokens;
   analysis::skipped_book skipped;
   session_slot session;
-  std::unordered_set<size_t> told_sessions;  ///< session_loader's: whose passed over messages were logged
+  std::unordered_set<size_t> told_sessions;  ///< session_loader's: what was logged of whom
   redis_run_watch redis_run;
   observe::metrics& metrics;
   observe::status_board& status;

@@ -91,12 +91,16 @@ memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view
   out.span = span_positions(c);
   out.defaults = true;
   out.summary = memory::default_summary;
+  record_missing(out, c, reason);
+  return out;
+}
+
+void record_missing(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
   if (c.retry_alone) {
     record_again(out, c, reason);
   } else {
     record_skipped(out, c, reason);
   }
-  return out;
 }
 
 void mark_refused(memory::commit& c) {
@@ -135,6 +139,7 @@ uint64_t fingerprint(const loaded_conversation& c) {
   for (const auto& m : c.messages) {
     mix(m.position.id);
     mix(m.text);
+    hash = (hash ^ m.offset) * fnv_prime;
   }
   return hash;
 }

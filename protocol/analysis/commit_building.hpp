@@ -17,6 +17,10 @@ memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const 
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
                                   const memory::usage& used, std::string_view model);
 
+/// A part of the messages could not be analysed: they are recorded as skipped for `reason`, beside what the
+/// other parts gave.
+void record_missing(memory::commit& out, const loaded_conversation& c, std::string_view reason);
+
 /// The store refuses this commit for ever: the watermark moves past it, and what it was about is given up; a
 /// retried span that was asked about in part has an attempt more. Summary and profile stay as they are.
 void mark_refused(memory::commit& c);

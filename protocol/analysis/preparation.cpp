@@ -96,15 +96,16 @@ size_t messages_that_fit(const prepare_request& r, const loaded_conversation& c)
   return most;
 }
 
-void fill_stored(loaded_conversation& out, const memory::context& stored) {
+void fill_stored(loaded_conversation& out, const memory::context& stored, shortened_counts& counts) {
   if (stored.user) {
-    out.profile = stored.user->lists;
+    out.profile = profile_in_prompt(*stored.user, max_profile_tokens, counts);
     out.profile_existed = true;
     out.epoch = stored.user->epoch;
   }
   if (!stored.conversation) return;
   out.base = stored.conversation->through;
-  if (memory::has_summary(*stored.conversation)) out.previous_summary = stored.conversation->summary;
+  if (memory::has_summary(*stored.conversation))
+    out.previous_summary = summary_in_prompt(stored.conversation->summary, counts);
 }
 
 /// The fresh messages and where they lie; takes the texts out of `c`.
@@ -211,9 +212,9 @@ preparation prepare(const prepare_request& r) {
   loaded_conversation out;
   out.user_id = std::move(c.user_id);
   out.session_id = std::string{r.job.ids.session()};
-  out.title = std::move(c.title);
+  out.title = title_in_prompt(c.title, p.shortened);
   out.forgotten_before = forgotten;
-  fill_stored(out, r.stored);
+  fill_stored(out, r.stored, p.shortened);
   out.retry_alone = !cut.user_spoke;
   const bool moves = cut.advances && !out.retry_alone;
   const size_t to_follow = skipped.refused.size() + (moves ? skipped.tried.size() : 0);
@@ -227,6 +228,7 @@ preparation prepare(const prepare_request& r) {
   out.retried = std::move(out.retry_alone ? skipped.refused : skipped.unasked);
   out.expired = std::move(skipped.expired);
   fill_messages(out, c, cut, request.clock);
+  for (auto& m : out.messages) shorten_answer(m, r.max_tokens, p.shortened);
   const size_t fit = messages_that_fit(r, out);
   p.conversation = fit < out.messages.size() ? first_messages(out, fit) : std::move(out);
   return p;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/analysis/prompt_room.hpp"
 #include "protocol/base/iso_time.hpp"
 #include "protocol/chat/conversation.hpp"
 #include "protocol/flow/job.hpp"
@@ -68,6 +69,7 @@ struct preparation {
   size_t of_unknown_time = 0;
   /// New messages that cannot be read, as in chat::cut: to be counted and logged.
   std::array<uint32_t, chat::unread_causes> unreadable{};
+  shortened_counts shortened{};  ///< what did not go into the prompt whole: to be counted and logged
 };
 
 preparation prepare(const prepare_request& r);

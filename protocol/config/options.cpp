@@ -135,7 +135,8 @@ void add_dispatcher(std::vector<option>& t) {
       {.min = 10 * seconds,
        .max = 1 * hours,
        .reloadable = true,
-       .doc = "A job not done after so long counts as vanished and is started again."});
+       .doc =
+           "A job of which no stage has said anything for so long counts as vanished and is started again."});
   add(&s::bytes_in_flight, "bytes-in-flight",
       {.type = option_type::bytes,
        .min = 0,
@@ -287,6 +288,11 @@ void add_llm_analyzer(std::vector<option>& t) {
        .unit = "tokens",
        .reloadable = true,
        .doc = "Tokens this process may spend a day (UTC); 0: no limit."});
+  add(&s::repair_evidence, "repair-evidence",
+      {.reloadable = true,
+       .doc =
+           "Ask once more, at most once a window and in 5 % of calls, where an operation's quote is not in "
+           "the user's message but shares most of its words. Off: such an operation is dropped at once."});
   add_restart(add, &s::restart);
 }
 

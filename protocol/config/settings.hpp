@@ -110,6 +110,7 @@ struct llm_analyzer_settings {
   milliseconds probe_timeout{5'000};
   uint32_t mailbox_limit = 64;
   uint64_t budget_tokens_per_day = 0;  ///< 0: no budget
+  bool repair_evidence = true;
   restart_strategy restart = restart_strategy::one_for_one;
 };
 

@@ -126,7 +126,7 @@ class dispatch {
 
   // --- stages. Intake is closed until the loader grants demand for the first time. ---
   void loader_demand(uint32_t jobs, time_point now);
-  void entered(uint64_t job, uint32_t attempt, stage at);
+  void entered(uint64_t job, uint32_t attempt, stage at, time_point now);
   void finished(const job_result& r, time_point now);
   /// How often this job's delivery has failed, across redeliveries.
   void failures_counted(uint64_t job, uint32_t failures);
@@ -181,6 +181,7 @@ class dispatch {
     place where = place::turn;
     bool suspect = false;
     time_point submitted{};
+    time_point seen{};           ///< when a stage last said that it has the job
     time_point first_trouble{};  // since when it cannot go on; for the hold limit
     time_point last_trouble{};
     time_point missing_since{};

@@ -140,17 +140,18 @@ void dispatch::submit(job& j, time_point now) {
   j.spec.mark_refused = j.failures > 0 && store_refuses(j.last_stage, j.last_error) &&
                         refused_users_[static_cast<size_t>(stage::commit)].size() < refusals_of_all;
   j.at = stage::load;
-  j.submitted = now;
+  j.submitted = j.seen = now;
   port_.note(note::job_started, {&j.spec, nullptr, {}, {}, dependency::none, {}});
   if (deliberate_fault("complete-before-write"))
     port_.settle({j.spec.sequence_number, action::complete, "committed", {}});
   port_.submit(j.spec);
 }
 
-void dispatch::entered(uint64_t id, uint32_t attempt, stage at) {
+void dispatch::entered(uint64_t id, uint32_t attempt, stage at, time_point now) {
   const auto it = jobs_.find(id);
   if (it == jobs_.end() || it->second.spec.attempt != attempt || it->second.where != place::running) return;
   it->second.at = std::max(it->second.at, at);
+  it->second.seen = now;
 }
 
 }  // namespace mw::flow

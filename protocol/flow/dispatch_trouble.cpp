@@ -204,7 +204,7 @@ void dispatch::check_deadlines(time_point now) {
   deadlines_checked_ = now;
   std::vector<uint64_t> vanished;
   for (const auto& [id, j] : jobs_)
-    if (j.where == place::running && now - j.submitted >= options_.job_deadline) vanished.push_back(id);
+    if (j.where == place::running && now - j.seen >= options_.job_deadline) vanished.push_back(id);
   for (const uint64_t id : vanished) {
     job& j = jobs_.at(id);
     failed(j,

@@ -32,6 +32,9 @@ struct prompt_message {
   bool fresh = true;    ///< false: shown for context only, never evidence
   int64_t said_us = 0;  ///< when it was said, epoch (chat/said_times.hpp); 0: by its position's timestamp
   uint32_t place = 0;   ///< its place in the conversation, from 1 on
+  uint32_t offset = 0;  ///< where this text begins in the message, bytes: it is shown in parts
+  uint32_t part = 0;    ///< which of its parts, from 1 on; 0: the message is whole
+  uint32_t parts = 0;
 };
 
 struct analysis_input {
@@ -47,6 +50,26 @@ struct call_limits {
   uint32_t max_output_tokens = 1500;
   std::string repair_answer;  ///< the invalid answer to be repaired, or empty
   std::string repair_reason;  ///< why it was invalid
+  /// Numbers of the operations in repair_answer whose quotes are to be copied anew, from 1 on; empty: the
+  /// whole answer is to be repaired.
+  std::vector<uint32_t> repair_quotes;
+};
+
+enum class drop_cause : uint8_t {
+  not_fresh,  ///< message number unknown or not among the new ones
+  not_user,   ///< the message is not the user's
+  no_quote,   ///< the quote is not in the message
+  malformed,  ///< unknown category or op, empty or oversized item, or too many operations
+  secret,     ///< the quote or the item holds a secret (memory/secrets.hpp)
+};
+inline constexpr size_t drop_causes = 5;
+std::string_view to_string(drop_cause c);
+
+struct dropped_operation {
+  drop_cause cause = drop_cause::malformed;
+  uint32_t number = 0;         ///< its place in the answer, from 1 on
+  uint32_t message = 0;        ///< the message it names, from 1 on; 0: none
+  bool nearly_quoted = false;  ///< no_quote, but the user used most of its words (near_quote.hpp)
 };
 
 /// Validated: texts trimmed, counts and lengths enforced, every operation's evidence checked.
@@ -57,11 +80,9 @@ struct analysis {
   std::vector<std::string> places;
   memory::sentiment user_sentiment = memory::sentiment::neutral;
   std::vector<memory::operation> operations;
-  uint32_t dropped_not_fresh = 0;  ///< message number unknown or not among the new ones
-  uint32_t dropped_not_user = 0;   ///< the message is not the user's
-  uint32_t dropped_no_quote = 0;   ///< the quote is not in the message
-  uint32_t dropped_secret = 0;     ///< the quote or the item holds a secret (memory/secrets.hpp)
-  uint32_t dropped_malformed = 0;  ///< unknown category or op, empty or oversized item
+  std::array<uint32_t, drop_causes> dropped_by{};
+  std::vector<dropped_operation> dropped;  ///< the first max_operations of them
+  uint32_t dropped_for(drop_cause c) const { return dropped_by.at(static_cast<size_t>(c)); }
 };
 
 struct answer {
@@ -113,5 +134,7 @@ class analyst {
 
 /// Estimated tokens of a text (bytes/4 for ASCII, more for other scripts); never 0 for a non-empty text.
 uint32_t estimate_tokens(std::string_view text);
+/// The size of the longest beginning, in bytes, that has at most so many estimated tokens; cuts no character.
+size_t bytes_of_tokens(std::string_view text, uint32_t max_tokens);
 
 }  // namespace mw::llm

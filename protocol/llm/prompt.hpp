@@ -4,7 +4,8 @@
 //   {"profile":{CATEGORY:[ITEM,...],...}}   only categories that have items; {} where the profile is empty
 //   {"previous_summary":TEXT}               only where there is one
 //   {"title":TEXT}                          only where there is one
-//   {"n":"m3","role":"user","new":true,"text":TEXT}   in order; m1 is analysis_input.messages[0]
+//   {"n":"m3","role":"user","new":true,"text":TEXT}   in order; m1 is analysis_input.messages[0]; with
+//                                          "part":"2 of 5" behind it where the text is a part of its message
 // Messages of other roles than user and assistant keep their number and are left out. Pure.
 #pragma once
 
@@ -24,6 +25,8 @@ void append_conversation_lines(std::string& out, const analysis_input& input);
 size_t estimated_size(const analysis_input& input);
 /// The user message of a repair call.
 std::string repair_request(std::string_view reason);
+/// The user message of a call that asks for exact quotes, of the operations of these numbers (from 1 on).
+std::string quotes_request(const std::vector<uint32_t>& operations);
 /// Spreads users over a few keys, so that one key stays below the provider's rate for cached prefixes.
 std::string cache_key(std::string_view user_id);
 

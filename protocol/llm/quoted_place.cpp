@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw::llm {
@@ -106,6 +107,63 @@ bool is_single_letter(std::string_view text) {
   return text.size() <= utf8_length_at(text, 0);
 }
 
+constexpr std::string_view clause_signs = ",-(:\"";
+constexpr size_t longest_clause = 200;
+constexpr size_t fewest_words = 4;
+constexpr size_t longest_quote = 500;
+
+bool is_in_word(char c) {
+  return is_letter(c) || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
+}
+
+/// Where these words stand, none of them a part of a longer one.
+std::optional<size_t> find_words(std::string_view text, std::string_view words) {
+  for (size_t from = 0;;) {
+    const auto found = find_piece(text.substr(from), words);
+    if (!found) return std::nullopt;
+    const size_t at = from + *found;
+    const size_t end = at + words.size();
+    const bool begins = at == 0 || !is_in_word(text[at - 1]) || !is_in_word(words.front());
+    const bool ends = end == text.size() || !is_in_word(text[end]) || !is_in_word(words.back());
+    if (begins && ends) return at;
+    from = at + 1;
+  }
+}
+
+/// A clause between signs, of one sentence, that denies nothing.
+bool is_clause(std::string_view before, std::string_view left_out) {
+  const auto clause = stripped(left_out, " ");
+  if (clause.empty() || clause.find_first_of(".!?;") != std::string_view::npos || denies(clause))
+    return false;
+  const auto begin = stripped(before, " ");
+  const bool opened = clause_signs.find(clause.front()) != std::string_view::npos ||
+                      (!begin.empty() && clause_signs.find(begin.back()) != std::string_view::npos);
+  return opened && (clause.back() == ')' || clause_signs.find(clause.back()) != std::string_view::npos);
+}
+
+/// Where the quote begins, of which the message holds a clause more.
+std::optional<size_t> place_without_clause(std::string_view whole, std::string_view quote) {
+  if (quote.size() > longest_quote) return std::nullopt;
+  std::vector<size_t> blanks;
+  for (size_t i = quote.find(' '); i != std::string_view::npos; i = quote.find(' ', i + 1))
+    blanks.push_back(i);
+  if (blanks.size() + 1 < fewest_words) return std::nullopt;
+  // Of the beginnings of the quote the longest that the message holds: what holds a longer one holds all
+  // shorter.
+  const auto held = std::partition_point(blanks.begin(), blanks.end(), [&](size_t end) {
+    return find_words(whole, quote.substr(0, end)).has_value();
+  });
+  if (held == blanks.begin()) return std::nullopt;
+  const size_t cut = *std::prev(held);
+  const auto before = quote.substr(0, cut);
+  const auto after = quote.substr(cut + 1);
+  const size_t at = *find_words(whole, before);
+  const auto rest = whole.substr(at + cut, longest_clause + after.size());
+  const auto next = find_words(rest, after);
+  if (!next || !is_clause(before, rest.substr(0, *next))) return std::nullopt;
+  return at;
+}
+
 }  // namespace
 
 std::optional<size_t> find_piece(std::string_view text, std::string_view piece) {
@@ -124,7 +182,8 @@ std::optional<size_t> place_of_folded(std::string_view quote,
     return at;
   }
   const auto parts = parts_of(piece);
-  if (parts.size() < 2 || std::all_of(parts.begin(), parts.end(), is_single_letter)) return std::nullopt;
+  if (parts.size() == 1) return place_without_clause(whole, piece);
+  if (parts.empty() || std::all_of(parts.begin(), parts.end(), is_single_letter)) return std::nullopt;
   std::optional<size_t> first;
   size_t end = 0;
   for (const auto part : parts) {

@@ -1,7 +1,8 @@
 // Where a quote stands in a message, both folded (protocol/base/folding.hpp). Models put a quote into
 // quotation marks, end it with a full stop or an ellipsis, and shorten it in the middle ("I breed ... geese",
 // "[...]"): then all its parts must be found, in their order, and what was left out must not deny ("do not",
-// "nie"). Pure; linear, whatever the two hold: both come from outside.
+// "nie"). They leave out a clause without a mark too ("I breed, when I can, geese"): one, between signs,
+// inside one sentence. Pure; linear in the message, whatever the two hold: both come from outside.
 #pragma once
 
 #include <functional>

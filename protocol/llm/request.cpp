@@ -107,7 +107,9 @@ std::string render_request(const analysis_input& input, const call_limits& limit
   out.append(R"("})");
   if (!limits.repair_answer.empty() || !limits.repair_reason.empty()) {
     if (!limits.repair_answer.empty()) message(w, "assistant", limits.repair_answer);
-    message(w, "user", repair_request(limits.repair_reason));
+    message(w, "user",
+            limits.repair_quotes.empty() ? repair_request(limits.repair_reason)
+                                         : quotes_request(limits.repair_quotes));
   }
   w.end_array();
   write_format(w, d);

@@ -127,8 +127,9 @@ struct metrics : private metric_registry {
                "dependency", {"llm", "memory-store"});
 
   // --- analysis and memory
-  labelled<Counter> llm_calls = counters("memory_worker_llm_calls_total", "LLM calls, by purpose.", "purpose",
-                                         {"analysis", "repair", "enlarge", "split", "probe", "embedding"});
+  labelled<Counter> llm_calls =
+      counters("memory_worker_llm_calls_total", "LLM calls, by purpose.", "purpose",
+               {"analysis", "repair", "repair-evidence", "enlarge", "split", "part", "probe", "embedding"});
   labelled<Counter> llm_tokens = counters("memory_worker_llm_tokens_total", "Tokens as the LLM counted them.",
                                           "kind", {"input", "cached", "output", "reasoning", "embedding"});
   labelled<Counter> embeddings = counters(
@@ -145,6 +146,10 @@ struct metrics : private metric_registry {
                {"not-fresh", "not-user", "no-quote", "malformed", "secret", "outdated", "not-applied"});
   Counter& items_evicted = counter("memory_worker_items_evicted_total",
                                    "Profile items with the oldest evidence that gave way in a full list.");
+  labelled<Counter> prompts_shortened = counters(
+      "memory_worker_prompts_shortened_total",
+      "What was too long for the prompt: items of a profile left out, titles, summaries and answers cut.",
+      "what", {"profile", "title", "summary", "answer"});
   labelled<Counter> summaries_unusable = counters(
       "memory_worker_summaries_unusable_total",
       "Analyses whose summary says nothing, by cause: one that is stored stays, and the facts are taken.",

@@ -151,11 +151,11 @@ TEST_CASE("names and words in another spelling are understood") {
 }
 
 TEST_CASE("what a mended field names is proven like any other") {
-  CHECK(read_with(R"("message":"m1")", R"("message":2)").dropped_not_fresh == 1);
+  CHECK(read_with(R"("message":"m1")", R"("message":2)").dropped_for(mw::llm::drop_cause::not_fresh) == 1);
   CHECK(read_with(R"("message":"m1","quote":"I play the cello")", R"("quote":"I play the harp")")
-            .dropped_no_quote == 1);
-  CHECK(read_with(R"("op":"add")", R"("op":7)").dropped_malformed == 1);
-  CHECK(read_with(R"("interests")", R"("secrets")").dropped_malformed == 1);
+            .dropped_for(mw::llm::drop_cause::no_quote) == 1);
+  CHECK(read_with(R"("op":"add")", R"("op":7)").dropped_for(mw::llm::drop_cause::malformed) == 1);
+  CHECK(read_with(R"("interests")", R"("secrets")").dropped_for(mw::llm::drop_cause::malformed) == 1);
 }
 
 TEST_CASE("a line break inside a string is read as one") {

@@ -82,7 +82,7 @@ TEST_CASE("an operation whose quote or item holds a secret is dropped and counte
     CAPTURE(s.message);
     const auto a = analysed(s);
     CHECK(a.operations.empty());
-    CHECK(a.dropped_secret == 1);
+    CHECK(a.dropped_for(mw::llm::drop_cause::secret) == 1);
   }
 }
 

@@ -1,6 +1,8 @@
 // Phones write decomposed letters, models quote them composed, shorten them by three dots, or write a plain
 // letter for a full-width one: the fact was dropped as not quoted.
+#include "protocol/base/folding.hpp"
 #include "protocol/llm/evidence.hpp"
+#include "protocol/llm/near_quote.hpp"
 #include "tests/issues/text_cases.hpp"
 
 using mw::issues::each_text_pair;
@@ -40,4 +42,32 @@ TEST_CASE("the parts around dots are found in their order, and what is left out 
   CHECK_FALSE(contains_quote("Je n'ai plus de chèvres.", "Je ... de chèvres"));
   CHECK_FALSE(contains_quote("I breed geese.", "..."));
   CHECK_FALSE(contains_quote("I breed geese.", "i ... b"));
+}
+
+TEST_CASE("a clause that was left out without a mark is found, unless the rest says something else") {
+  CHECK(contains_quote("I breed, when I can, grey geese.", "I breed grey geese"));
+  CHECK(contains_quote("My sister (the elder one) lives in Graz.", "My sister lives in Graz."));
+  CHECK(contains_quote("Meine Schwester, die ältere, wohnt in Graz.", "meine Schwester wohnt in Graz"));
+  CHECK(contains_quote("I breed - since May - grey geese.", "I breed grey geese"));
+  CHECK_FALSE(contains_quote("I breed, but never again, grey geese.", "I breed grey geese"));
+  CHECK_FALSE(contains_quote("I would never breed grey geese.", "I breed grey geese"));
+  CHECK_FALSE(contains_quote("I live in Graz. My boss lives in Ulm, and plays chess.",
+                             "I live in Graz and plays chess"));
+  CHECK_FALSE(contains_quote("I used to breed grey geese.", "I breed grey geese"));
+  CHECK_FALSE(contains_quote("I breedx, when I can, grey geese.", "I breed grey geese"));
+  CHECK_FALSE(contains_quote("I breed, when I can, geese.", "I breed geese"));
+}
+
+TEST_CASE("a quote that shares most of its words with the message is nearly right, an invented one is not") {
+  const auto shares = [](std::string_view message, std::string_view quote) {
+    return mw::llm::shares_most_words(mw::fold_text(message), mw::fold_text(quote));
+  };
+  CHECK(shares("I play the cello in a small orchestra.", "I am playing the cello in a small orchestra"));
+  CHECK(shares("Ich spiele seit Jahren Cello.", "ich spiele Cello seit Jahren"));
+  CHECK(shares("私は小さな楽団でチェロを弾きます。", "私は小さな楽団でチェロを弾く"));
+  CHECK_FALSE(shares("I play the cello in a small orchestra.", "The user loves hiking in a group"));
+  CHECK_FALSE(shares("I play the cello.", "cello"));
+  CHECK_FALSE(shares("", "I play the cello"));
+  CHECK_FALSE(shares("I play the cello.", ""));
+  CHECK_FALSE(shares("私は小さな楽団でチェロを弾きます。", "彼女は大きい犬が好きだ"));
 }

@@ -157,6 +157,11 @@ async function troubles(stack, watch, receiver) {
   await stack.store(strange);
   await stack.send([event(strange)]);
   await watch.until('memory_worker_messages_unreadable_total');
+  const titled = newChat();
+  titled.title = 'Everything about tents. '.repeat(40);
+  await stack.store(titled);
+  await stack.send([event(titled)]);
+  await watch.until('memory_worker_prompts_shortened_total');
   const undated = addTurn(newChat(), 'I said so before.');
   for (const message of undated.messages) delete message.timestamp;
   await assert.rejects(stack.forget(undated.userId), { status: 404 });

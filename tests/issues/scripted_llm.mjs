@@ -1,5 +1,6 @@
 // An LLM that answers what a case says: for each new message of the user's that holds one of the texts of `says`, the
-// operation beside it, with the whole message as its quote; and a summary.
+// operation beside it, with the whole message as its quote; and a summary. Or what its endpoint sends, one after the
+// other: `answers`, [{status, headers, body}], the last again and again.
 import http from 'node:http';
 
 /** The lines of the last user prompt that are messages: [{n, role, new, text}]. */
@@ -25,9 +26,11 @@ function analysisOf(request, says) {
 }
 
 export class ScriptedLlm {
-  constructor(says) {
+  constructor(says, answers = []) {
     this.says = says;
+    this.answers = answers;
     this.calls = 0;
+    this.requests = [];
     this.server = http.createServer((request, response) => {
       const pieces = [];
       request.on('data', (piece) => pieces.push(piece));
@@ -43,10 +46,15 @@ export class ScriptedLlm {
 
   answer(request, response) {
     const hasSchema = request.response_format !== undefined;
-    if (hasSchema) this.calls += 1;
+    if (hasSchema) {
+      this.calls += 1;
+      this.requests.push(request);
+      const scripted = this.answers[Math.min(this.calls, this.answers.length) - 1];
+      if (scripted) return response.writeHead(scripted.status, scripted.headers).end(JSON.stringify(scripted.body));
+    }
     const content = hasSchema ? JSON.stringify(analysisOf(request, this.says)) : 'yes';
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({
+    return response.end(JSON.stringify({
       id: 'case', object: 'chat.completion', created: 0, model: request.model,
       choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
       usage: { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 },

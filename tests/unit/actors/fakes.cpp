@@ -146,8 +146,10 @@ void fake_llm::ask(const llm::analysis_input& input, const llm::call_limits& lim
                    std::function<void(llm::answer)> done) {
   asked question;
   question.limits = limits;
+  question.previous_summary = input.previous_summary;
   for (const auto& m : input.messages) {
     question.messages.push_back(m.position.id);
+    question.said.push_back(m.text);
     if (!throws_at.empty() && m.text == throws_at) {
       throws_at.clear();
       throw std::runtime_error{"a fault in the analyzer"};
@@ -162,8 +164,13 @@ void fake_llm::ask(const llm::analysis_input& input, const llm::call_limits& lim
   const texts ids = question.messages;
   calls.push_back(std::move(question));
   if (holds) return;
-  if (!bad) return done(summary_of(ids, left, summary));
   llm::answer a;
+  if (!bad) {
+    a = summary_of(ids, left, summary);
+    if (says) says(input, *a.outcome);
+    a.raw = std::string{"the raw answer"};
+    return done(std::move(a));
+  }
   a.outcome = *bad;
   a.raw = std::string{"the raw answer"};
   a.used.prompt_tokens = 100;

@@ -249,6 +249,14 @@ void world::converse(const std::string& user, const std::string& session, int me
   redis.conversations[session] = chat::write_conversation(c);
 }
 
+void world::converse(const std::string& user, const std::string& session, std::string text) {
+  chat::conversation c;
+  c.session_id = session;
+  c.user_id = user;
+  c.messages.push_back({"m1", chat::role::user, std::move(text), "2026-11-23T11:01:00.000000+00:00"});
+  redis.conversations[session] = chat::write_conversation(c);
+}
+
 void world::deliver(int64_t sequence, const std::string& user, const std::string& session, uint32_t count,
                     const std::string& traceparent) {
   amqp::incoming in;

@@ -66,6 +66,8 @@ struct fake_redis {
 
 struct asked {
   texts messages;  ///< ids
+  texts said;      ///< their texts
+  std::string previous_summary;
   llm::call_limits limits;
   std::function<void(llm::answer)> done;  ///< empty once answered
 };
@@ -83,6 +85,8 @@ struct fake_llm {
   bool holds_embeddings = false;
   std::deque<failure> failures;  ///< of the next calls
   std::function<std::optional<failure>(const llm::analysis_input&)> judge;
+  /// Changes what a good answer says.
+  std::function<void(const llm::analysis_input&, llm::analysis&)> says;
   std::string throws_at;  ///< a call about this message's text throws, once
   // --- what happened ---
   std::vector<asked> calls;
@@ -151,6 +155,8 @@ class world {
 
   /// A conversation of `messages` messages ("m1" the user's, "m2" the assistant's, ...) of that user.
   void converse(const std::string& user, const std::string& session, int messages);
+  /// A conversation of one message, "m1" of the user.
+  void converse(const std::string& user, const std::string& session, std::string text);
   /// The event of the conversation's last message arrives; spends a credit.
   void deliver(int64_t sequence, const std::string& user, const std::string& session, uint32_t count = 0,
                const std::string& traceparent = {});

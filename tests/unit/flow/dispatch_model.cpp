@@ -174,7 +174,7 @@ void model::work(bool faults) {
         (j->at == stage::load && (!loader_there_ || memory_down_)) || (j->at == stage::analyse && llm_down_);
     if (!stuck) {
       j->at = static_cast<stage>(static_cast<int>(j->at) + 1);
-      d_->entered(j->spec.id, j->spec.attempt, j->at);
+      d_->entered(j->spec.id, j->spec.attempt, j->at, now_);
       return;
     }
   }

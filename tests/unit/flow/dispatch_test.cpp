@@ -133,7 +133,7 @@ TEST_CASE("dispatch: late answers of an older attempt, and of jobs long gone, ar
   const auto second = t.running("s");
   CHECK(second.attempt == first.attempt + 1);
   t.commit(first);
-  t.d->entered(first.id, first.attempt, stage::commit);
+  t.d->entered(first.id, first.attempt, stage::commit, t.now);
   CHECK(t.outcome(1).empty());
   t.commit(second);
   CHECK(t.outcome(1) == "complete committed");

@@ -91,12 +91,12 @@ void outage_model::step_job(work& w) {
     if (away(dependency::memory)) return fail(w, stage::load, dependency::memory, errc::unreachable);
     w.at = stage::analyse;
     w.until = now_ + call_takes;
-    d_->entered(w.spec.id, w.spec.attempt, stage::analyse);
+    d_->entered(w.spec.id, w.spec.attempt, stage::analyse, now_);
     if (away(dependency::llm)) fail(w, stage::analyse, dependency::llm, errc::overloaded);
     return;
   }
   if (away(dependency::llm)) return fail(w, stage::analyse, dependency::llm, errc::connection_lost);
-  d_->entered(w.spec.id, w.spec.attempt, stage::commit);
+  d_->entered(w.spec.id, w.spec.attempt, stage::commit, now_);
   if (away(dependency::memory)) return fail(w, stage::commit, dependency::memory, errc::unreachable);
   job_result r;
   r.id = w.spec.id;

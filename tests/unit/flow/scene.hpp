@@ -89,7 +89,7 @@ class scene final : public dispatch_port {
   }
   void enter(const std::string& session, stage at) {
     const auto& j = running(session);
-    d->entered(j.id, j.attempt, at);
+    d->entered(j.id, j.attempt, at, now);
   }
   /// The broker confirms everything it was told, and that its credit is drained.
   void confirm() {

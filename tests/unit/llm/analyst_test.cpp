@@ -18,7 +18,7 @@ TEST_CASE("analyst: one call gives the validated analysis, what it cost and what
   CHECK(a.outcome->summary == "Tents.");
   REQUIRE(a.outcome->operations.size() == 1);
   CHECK(a.outcome->operations[0].evidence.id == "b_user");
-  CHECK(a.outcome->dropped_not_user == 1);
+  CHECK(a.outcome->dropped_for(mw::llm::drop_cause::not_user) == 1);
   CHECK(a.used.prompt_tokens == 100);
   CHECK(a.used.calls == 1);
   CHECK(a.model == "stand-in");

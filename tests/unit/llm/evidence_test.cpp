@@ -93,10 +93,10 @@ TEST_CASE("evidence: what the user did not say in a new message is dropped and c
       {.item = std::string(301, 'x')},
   }));
   CHECK(a.operations.empty());
-  CHECK(a.dropped_no_quote == 3);
-  CHECK(a.dropped_not_user == 2);
-  CHECK(a.dropped_not_fresh == 4);
-  CHECK(a.dropped_malformed == 4);
+  CHECK(a.dropped_for(mw::llm::drop_cause::no_quote) == 3);
+  CHECK(a.dropped_for(mw::llm::drop_cause::not_user) == 2);
+  CHECK(a.dropped_for(mw::llm::drop_cause::not_fresh) == 4);
+  CHECK(a.dropped_for(mw::llm::drop_cause::malformed) == 4);
 }
 
 TEST_CASE("evidence: a removal names the item as it is stored") {
@@ -112,10 +112,10 @@ TEST_CASE("evidence: a removal names the item as it is stored") {
 TEST_CASE("evidence: an operation that is no object, and more of them than the limit, count as malformed") {
   auto content = answer({});
   content.replace(content.find("\"operations\":[]"), 15, "\"operations\":[7,null,[]]");
-  CHECK(read(content).dropped_malformed == 3);
+  CHECK(read(content).dropped_for(mw::llm::drop_cause::malformed) == 3);
   const auto many = read(answer(std::vector<op>(60)));
   CHECK(many.operations.size() == mw::llm::max_operations);
-  CHECK(many.dropped_malformed == 10);
+  CHECK(many.dropped_for(mw::llm::drop_cause::malformed) == 10);
 }
 
 TEST_CASE(
@@ -138,8 +138,8 @@ TEST_CASE("evidence: of very many operations that quote nothing the rest is not 
   const std::vector<op> many(mw::llm::max_operations_looked_at + 100, op{.quote = "never said"});
   const auto a = read(answer(many));
   CHECK(a.operations.empty());
-  CHECK(a.dropped_no_quote == mw::llm::max_operations_looked_at);
-  CHECK(a.dropped_malformed == 100);
+  CHECK(a.dropped_for(mw::llm::drop_cause::no_quote) == mw::llm::max_operations_looked_at);
+  CHECK(a.dropped_for(mw::llm::drop_cause::malformed) == 100);
 }
 
 TEST_CASE("analysis: a list that is full takes no more names") {
