@@ -1,5 +1,6 @@
 // An LLM that answers what a case says: for each new message of the user's that holds one of the texts of `says`, the
-// operation beside it, with the whole message as its quote; and a summary.
+// operation beside it, with the whole message as its quote; and the summary that `tell` makes of the user's new messages
+// and the prompt, or one of their number. Keeps what it was asked.
 import http from 'node:http';
 
 /** The lines of the last user prompt that are messages: [{n, role, new, text}]. */
@@ -9,7 +10,9 @@ function messagesOf(request) {
   return text.split('\n').filter((line) => line.startsWith('{"n":')).map((line) => JSON.parse(line));
 }
 
-function analysisOf(request, says) {
+const textOf = (request) => request.messages.map((m) => JSON.stringify(m.content)).join('\n');
+
+function analysisOf(request, says, tell) {
   const operations = [];
   const said = messagesOf(request).filter((m) => m.role === 'user' && m.new);
   for (const message of said) {
@@ -20,13 +23,15 @@ function analysisOf(request, says) {
     }
   }
   return {
-    summary: `The user told the assistant about ${said.length} things.`, themes: [], persons: [], places: [], user_sentiment: 'neutral', operations,
+    summary: tell(said, textOf(request)), themes: [], persons: [], places: [], user_sentiment: 'neutral', operations,
   };
 }
 
 export class ScriptedLlm {
-  constructor(says) {
+  constructor(says, tell = (said) => `The user told the assistant about ${said.length} things.`) {
     this.says = says;
+    this.tell = tell;
+    this.requests = [];
     this.calls = 0;
     this.server = http.createServer((request, response) => {
       const pieces = [];
@@ -43,8 +48,11 @@ export class ScriptedLlm {
 
   answer(request, response) {
     const hasSchema = request.response_format !== undefined;
-    if (hasSchema) this.calls += 1;
-    const content = hasSchema ? JSON.stringify(analysisOf(request, this.says)) : 'yes';
+    if (hasSchema) {
+      this.calls += 1;
+      this.requests.push(request);
+    }
+    const content = hasSchema ? JSON.stringify(analysisOf(request, this.says, this.tell)) : 'yes';
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({
       id: 'case', object: 'chat.completion', created: 0, model: request.model,
