@@ -152,6 +152,7 @@ void llm_analyzer_state::start(loaded_job j) {
 bool llm_analyzer_state::hand_on_saved(const loaded_job& j) {
   auto saved = memory_api::parse_commit(j.saved_answer);
   if (!saved || saved->base != j.conversation.base || saved->epoch != j.conversation.epoch ||
+      saved->unsaid.value_or(std::string{}) != j.conversation.unsaid ||
       saved->user_id != j.conversation.user_id || saved->session_id != j.conversation.session_id)
     return false;
   const auto writer = handle_of<writer_actor>(routes_.writer);

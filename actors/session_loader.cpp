@@ -5,6 +5,7 @@
 #include "actors/tell.hpp"
 #include "actors/tracing.hpp"
 #include "protocol/memory/commit.hpp"
+#include "protocol/memory/unsaid.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw {
@@ -237,7 +238,9 @@ void session_loader_state::take_job(const job& j) {
 void session_loader_state::drop_forgotten_answer(const flow::job_spec& spec, const fetched& f) {
   if (f.saved_answer.empty() || !f.stored->user || !redis_) return;
   const auto saved = memory_api::parse_commit(f.saved_answer);
-  if (saved && !memory::check_epoch(f.stored->user, *saved)) return;
+  const bool of_older_worker =
+      saved && !saved->unsaid && !memory::unsaid_at(*f.stored->user, spec.ids.session()).empty();
+  if (saved && !of_older_worker && !memory::check_epoch(f.stored->user, *saved)) return;
   redis_->drop_answer(answer_key(spec.ids.user(), spec.ids.session()));
 }
 
@@ -312,6 +315,10 @@ void session_loader_state::take_fetched(fetched& f) {
     end(analysis::postpone(p.spec, lease_wait));
     return grant();
   }
+  if (prepared.conversation->anew)
+    observe::log(log_level::info, "summary-made-anew")
+        .field("session", p.spec.ids.session())
+        .field("reason", "an item that this conversation told was forgotten");
   loaded_job loaded{p.spec, std::move(*prepared.conversation), std::move(f.saved_answer)};
   if (credit_ > 0) {
     hand_on(std::move(loaded));

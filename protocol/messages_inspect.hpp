@@ -104,11 +104,20 @@ template <class I>
 typename I::result_type inspect(I& f, commit& x) {
   bool has_base = x.base.has_value();
   watermark base = x.base.value_or(watermark{});
-  return inspect_parts(
-      f, "mw.commit.v1", [&] { x.base = has_base ? std::optional{base} : std::nullopt; }, x.user_id,
-      x.session_id, x.epoch, x.profile_existed, x.forgotten_before, has_base, base, x.through, x.span,
-      x.defaults, x.summary, x.themes, x.persons, x.places, x.user_sentiment, x.embedding, x.operations,
-      x.skipped, x.retried, x.keep_summary, x.model, x.used);
+  bool has_anew_to = x.anew_to.has_value();
+  watermark anew_to = x.anew_to.value_or(watermark{});
+  bool has_unsaid = x.unsaid.has_value();
+  std::string unsaid = x.unsaid.value_or(std::string{});
+  const auto assign = [&] {
+    x.base = has_base ? std::optional{base} : std::nullopt;
+    x.anew_to = has_anew_to ? std::optional{anew_to} : std::nullopt;
+    x.unsaid = has_unsaid ? std::optional{unsaid} : std::nullopt;
+  };
+  return inspect_parts(f, "mw.commit.v2", assign, x.user_id, x.session_id, x.epoch, x.profile_existed,
+                       x.forgotten_before, has_unsaid, unsaid, x.anew, has_anew_to, anew_to, has_base, base,
+                       x.through, x.span, x.defaults, x.summary, x.themes, x.persons, x.places,
+                       x.user_sentiment, x.embedding, x.operations, x.skipped, x.retried, x.keep_summary,
+                       x.model, x.used);
 }
 
 }  // namespace memory
@@ -135,14 +144,17 @@ typename I::result_type inspect(I& f, loaded_conversation& x) {
   std::vector<std::vector<std::string>> profile(x.profile.begin(), x.profile.end());
   bool has_base = x.base.has_value();
   chat::watermark base = x.base.value_or(chat::watermark{});
+  bool has_anew_to = x.anew_to.has_value();
+  chat::watermark anew_to = x.anew_to.value_or(chat::watermark{});
   const auto assign = [&] {
     for (size_t i = 0; i < x.profile.size() && i < profile.size(); ++i) x.profile[i] = profile[i];
     x.base = has_base ? std::optional{base} : std::nullopt;
+    x.anew_to = has_anew_to ? std::optional{anew_to} : std::nullopt;
   };
-  return inspect_parts(f, "mw.loaded_conversation.v1", assign, x.user_id, x.session_id, x.title, profile,
-                       x.profile_existed, x.epoch, x.forgotten_before, x.previous_summary, has_base, base,
-                       x.through, x.span, x.retried, x.left, x.expired, x.breaks, x.messages, x.retry_alone,
-                       x.cut_short, x.covers_event);
+  return inspect_parts(f, "mw.loaded_conversation.v2", assign, x.unsaid, x.anew, has_anew_to, anew_to,
+                       x.user_id, x.session_id, x.title, profile, x.profile_existed, x.epoch,
+                       x.forgotten_before, x.previous_summary, has_base, base, x.through, x.span, x.retried,
+                       x.left, x.expired, x.breaks, x.messages, x.retry_alone, x.cut_short, x.covers_event);
 }
 
 }  // namespace analysis

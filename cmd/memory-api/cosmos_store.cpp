@@ -11,6 +11,7 @@
 #include "protocol/memory/documents_json.hpp"
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/unsaid.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw::api {
@@ -94,6 +95,16 @@ bool cosmos_store::remove(const memory::record& r) const {
   return gone && gone->found();
 }
 
+void cosmos_store::empty_outdated(const std::string& user_id, const std::string& session_id) const {
+  for (unsigned i = 0; i < max_tries; ++i) {
+    auto pair = load(user_id, session_id);
+    if (!pair || !pair->conversation || cosmos::is_forgotten(*pair->conversation, pair->user)) return;
+    if (!memory::empty_outdated(*pair->conversation, pair->user)) return;
+    const auto done = ask(cosmos::write_record_ask(*core_, *pair->conversation, pair->conversation->etag));
+    if (!done || done->found()) return;
+  }
+}
+
 result<std::vector<memory::record>> cosmos_store::scan(const std::string& user_id, size_t most) const {
   cosmos::ask query;
   query.op = cosmos::operation::query;
@@ -123,6 +134,8 @@ result<std::vector<memory::record>> cosmos_store::visible_records(const std::str
     remove(r);
     return true;
   });
+  for (memory::record& r : *records)
+    if (memory::empty_outdated(r, *user)) empty_outdated(user_id, r.session_id);
   std::stable_sort(records->begin(), records->end(), [](const memory::record& a, const memory::record& b) {
     return a.timestamp > b.timestamp;
   });
@@ -179,6 +192,12 @@ result<std::optional<memory::record>> cosmos_store::read_record(std::string_view
     remove(*pair->conversation);
     pair->conversation.reset();
   }
+  if (pair->conversation && memory::empty_outdated(*pair->conversation, pair->user)) {
+    empty_outdated(pair->conversation->user_id, pair->conversation->session_id);
+    pair = load(std::string{user_id}, std::string{session_id});
+    if (!pair) return pair.error();
+    if (pair->conversation) memory::empty_outdated(*pair->conversation, pair->user);
+  }
   return std::move(pair->conversation);
 }
 
@@ -226,7 +245,7 @@ result<written> cosmos_store::put_summary(const memory::record& summary, const p
     auto visible = pair->conversation;
     if (visible && cosmos::is_forgotten(*visible, pair->user)) visible.reset();
     if (const auto met = api::check(p, visible ? visible->etag : std::string{}); !met) return met.error();
-    const auto next = merge_summary(summary, visible, pair->user ? pair->user->epoch : 0, now);
+    const auto next = merge_summary(summary, visible, pair->user, now);
     const auto done = ask(cosmos::write_record_ask(*core_, next, etag));
     if (!done) return done.error();
     if (done->found()) return written{done->etag, !visible};
@@ -294,14 +313,21 @@ result<forgotten> cosmos_store::forget_session(std::string_view user_id, std::st
 
 result<forgotten> cosmos_store::forget_item(std::string_view user_id, memory::category in,
                                             std::string_view item, const precondition& p, wall_time now) {
-  size_t removed = 0;
-  const auto done = update_profile(std::string{user_id}, p, [&](const memory::profile& current) {
-    auto change = memory::forget_item(current, in, item, now);
-    removed = change.removed;
-    return std::move(change.next);
+  const std::string user{user_id};
+  auto records = scan(user, std::numeric_limits<size_t>::max());
+  if (!records) return records.error();
+  memory::partial_forget change;
+  const auto done = update_profile(user, p, [&](const memory::profile& current) {
+    std::vector<memory::record> visible;
+    for (const auto& r : *records)
+      if (!cosmos::is_forgotten(r, current)) visible.push_back(r);
+    change = memory::forget_item(current, in, item, now, visible);
+    return change.next;
   });
   if (!done) return done.error();
-  return forgotten{removed > 0};
+  // From here on nobody sees what the records say; one that cannot be written now is emptied on sight.
+  for (const std::string& session : change.sessions) empty_outdated(user, session);
+  return forgotten{change.removed > 0};
 }
 
 status cosmos_store::check() {

@@ -55,6 +55,8 @@ class cosmos_store final : public document_store {
   /// while others write.
   template <class Change>
   result<written> update_profile(const std::string& user_id, const precondition& p, Change&& change) const;
+  /// Best effort: empties the stored record where the user's last wish says so (memory/unsaid.hpp).
+  void empty_outdated(const std::string& user_id, const std::string& session_id) const;
   /// Best effort, under the record's ETag. Whether this call deleted it.
   bool remove(const memory::record& r) const;
 

@@ -4,6 +4,7 @@
 
 #include "protocol/memory/evidence_order.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/unsaid.hpp"
 
 namespace mw::api {
 namespace {
@@ -57,7 +58,7 @@ void apply_lists(memory::profile& user, const list_updates& updates, wall_time n
 }
 
 memory::record merge_summary(const memory::record& summary, const std::optional<memory::record>& stored,
-                             uint64_t epoch, wall_time now) {
+                             const std::optional<memory::profile>& user, wall_time now) {
   memory::record next = summary;
   if (stored) {
     next.through = stored->through;
@@ -70,7 +71,8 @@ memory::record merge_summary(const memory::record& summary, const std::optional<
     next.names_embedding = stored->names_embedding;
     if (next.embedding.empty() && next.summary == stored->summary) next.embedding = stored->embedding;
   }
-  next.epoch = epoch;
+  next.epoch = user ? user->epoch : 0;
+  if (user) next.unsaid = memory::unsaid_at(*user, summary.session_id);
   next.status = memory::record_status::ok;
   next.timestamp = format_iso_time(now);
   return next;

@@ -15,8 +15,8 @@ status check(const precondition& p, std::string_view etag);
 /// marks: only newer evidence brings them back.
 void apply_lists(memory::profile& user, const list_updates& updates, wall_time now);
 
-/// The summary fields of `summary` over what is stored (absent: nullopt).
+/// The summary fields of `summary` over what is stored (absent: nullopt). It is not made anew after that.
 memory::record merge_summary(const memory::record& summary, const std::optional<memory::record>& stored,
-                             uint64_t epoch, wall_time now);
+                             const std::optional<memory::profile>& user, wall_time now);
 
 }  // namespace mw::api

@@ -11,6 +11,7 @@
 #include "cmd/memory-api/search_text.hpp"
 #include "protocol/memory/documents_json.hpp"
 #include "protocol/memory/forget.hpp"
+#include "protocol/memory/unsaid.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 
 namespace mw::api {
@@ -49,13 +50,20 @@ memory::commit_reply write_commit(connection& db, const memory::commit& c, const
   if (user) delete_records_below(db, c.user_id, static_cast<int64_t>(user->epoch));
   const auto all_dropped = static_cast<uint32_t>(c.operations.size());
   if (const auto refused = memory::check_epoch(user, c)) return {*refused, 0, all_dropped};
-  const auto stored = load_record(db, c.user_id, c.session_id);
-  const auto record = memory::apply_to_record(stored, c, now);
+  auto stored = load_record(db, c.user_id, c.session_id);
+  if (stored) memory::empty_outdated(*stored, user);
+  auto record = memory::apply_to_record(stored, c, now);
   if (record.outcome != memory::commit_outcome::stored) return {record.outcome, 0, all_dropped};
+  const auto unsaid = user ? memory::unsay(*user, c, now) : std::nullopt;
+  if (unsaid && c.unsaid) {
+    save_profile(db, *unsaid);
+    return {memory::commit_outcome::reload, 0, all_dropped};
+  }
   const memory::record nothing;
-  const auto change =
-      memory::apply_to_profile(user.value_or(memory::profile{}), c, now, stored ? &*stored : &nothing);
-  if (change.changed) save_profile(db, change.next);
+  const auto change = memory::apply_to_profile(unsaid ? *unsaid : user.value_or(memory::profile{}), c, now,
+                                               stored ? &*stored : &nothing);
+  if (change.changed || unsaid) save_profile(db, change.next);
+  memory::empty_outdated(record.next, change.next);
   save_record(db, record.next);
   auto reply = memory::stored_reply(change);
   reply.embedding_dropped = record.embedding_dropped;
@@ -233,11 +241,11 @@ result<written> sqlite_store::put_lists(std::string_view user_id, const list_upd
 result<written> sqlite_store::put_summary(const memory::record& summary, const precondition& p,
                                           wall_time now) {
   return writing([&](connection& db) -> result<written> {
-    const auto epoch = profile_epoch(db, summary.user_id);
-    delete_records_below(db, summary.user_id, epoch);
+    const auto user = load_profile(db, summary.user_id);
+    if (user) delete_records_below(db, summary.user_id, static_cast<int64_t>(user->epoch));
     auto stored = load_record(db, summary.user_id, summary.session_id);
     if (const auto met = api::check(p, stored ? stored->etag : std::string{}); !met) return met.error();
-    const auto next = merge_summary(summary, stored, static_cast<uint64_t>(epoch), now);
+    const auto next = merge_summary(summary, stored, user, now);
     return written{save_record(db, next), !stored};
   });
 }
@@ -274,8 +282,12 @@ result<forgotten> sqlite_store::forget_item(std::string_view user_id, memory::ca
   return forgetting([&](connection& db) -> result<forgotten> {
     const auto user = profile_of(db, user_id);
     if (const auto met = api::check(p, user.etag); !met) return met.error();
-    const auto change = memory::forget_item(user, in, item, now);
+    const auto records = records_of(db, user_id, std::numeric_limits<int64_t>::max(), 0);
+    const auto change = memory::forget_item(user, in, item, now, records);
     save_profile(db, change.next);
+    for (const std::string& session : change.sessions)
+      if (auto r = load_record(db, user_id, session); r && memory::empty_outdated(*r, change.next))
+        save_record(db, *r);
     return forgotten{change.removed > 0};
   });
 }

@@ -18,6 +18,9 @@ memory::commit frame_of(const loaded_conversation& c, const memory::usage& used,
   out.epoch = c.epoch;
   out.profile_existed = c.profile_existed;
   out.forgotten_before = c.forgotten_before;
+  out.unsaid = c.unsaid;
+  out.anew = c.anew;
+  out.anew_to = c.anew_to;
   out.base = c.base;
   out.through = c.through;
   out.used = used;
@@ -49,6 +52,22 @@ void record_again(memory::commit& out, const loaded_conversation& c, std::string
   out.skipped.push_back(std::move(again));
 }
 
+/// Of a summary made anew only what is new was asked for the first time; what was analysed before is left out
+/// of the summary from now on, unless it was the budget.
+void leave_what_is_not_new(memory::commit& out, std::string_view reason) {
+  out.retried.clear();
+  out.skipped.clear();
+  if (reason != memory::budget_spent) return;
+  out.anew = false;
+  out.anew_to.reset();
+}
+
+size_t first_new(const loaded_conversation& c) {
+  const auto part = std::find_if(c.span.begin(), c.span.end(),
+                                 [](const span_part& p) { return p.message != span_part::not_analysed; });
+  return part == c.span.end() ? c.messages.size() : part->message;
+}
+
 /// The messages as spans without gaps: the first attempt at all of them, or none.
 void record_skipped(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
   const bool asked = reason != memory::budget_spent;
@@ -57,9 +76,10 @@ void record_skipped(memory::commit& out, const loaded_conversation& c, std::stri
     out.skipped.push_back({c.messages[from].position, c.messages[to - 1].position, std::string{reason},
                            asked ? 1U : 0U, asked ? out.through.id : std::string{}});
   };
-  size_t from = 0;
+  size_t from = c.anew ? first_new(c) : 0;
   for (const size_t gap : c.breaks) {
     if (gap >= c.messages.size()) break;
+    if (gap <= from) continue;
     record(std::exchange(from, gap), gap);
   }
   record(from, c.messages.size());
@@ -99,6 +119,7 @@ void record_missing(memory::commit& out, const loaded_conversation& c, std::stri
   if (c.retry_alone) {
     record_again(out, c, reason);
   } else {
+    if (c.anew) leave_what_is_not_new(out, reason);
     record_skipped(out, c, reason);
   }
 }
@@ -134,6 +155,7 @@ uint64_t fingerprint(const loaded_conversation& c) {
   mix(c.session_id);
   if (c.base) mix(c.base->id);
   mix(c.through.id);
+  mix(c.unsaid);
   hash = (hash ^ c.epoch) * fnv_prime;
   hash = (hash ^ c.messages.size()) * fnv_prime;
   for (const auto& m : c.messages) {

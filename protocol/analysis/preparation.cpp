@@ -4,6 +4,7 @@
 
 #include "protocol/chat/said_times.hpp"
 #include "protocol/memory/forget.hpp"
+#include "protocol/memory/unsaid.hpp"
 
 namespace mw::analysis {
 namespace {
@@ -31,12 +32,21 @@ bool is_message_of(std::string_view message_id, std::string_view chat_message_id
          message_id[chat_message_id.size()] == '_';
 }
 
+std::vector<bool> left_out(const prepare_request& r) {
+  if (!r.stored.user || r.stored.user->unsaid.empty()) return {};
+  std::vector<memory::said_message> messages;
+  messages.reserve(r.conversation.messages.size());
+  for (const auto& m : r.conversation.messages) messages.push_back({m.id, m.from == chat::role::user});
+  return memory::left_out(*r.stored.user, r.job.ids.session(), messages);
+}
+
 chat::cut_request cut_request_for(const prepare_request& r, std::string_view forgotten_before) {
   chat::cut_request q;
   q.clock = clocks_of(r);
   q.forgotten.before = forgotten_before;
   if (r.stored.user) q.forgotten.through = memory::forgotten_through(*r.stored.user, r.job.ids.session());
   if (r.stored.conversation) q.through = r.stored.conversation->through;
+  q.left_out = left_out(r);
   return q;
 }
 
@@ -66,6 +76,16 @@ formerly_skipped look_through(const prepare_request& r, const chat::cut_request&
     }
   }
   return out;
+}
+
+/// The conversation from where the summary reaches, but for what was refused: that is asked about alone.
+void ask_anew(chat::cut_request& q, const memory::record& stored, const formerly_skipped& skipped) {
+  q.anew = stored.anew;
+  for (const auto& s : stored.skipped) {
+    const bool asked = std::any_of(skipped.unasked.begin(), skipped.unasked.end(),
+                                   [&](const auto& u) { return u.from == s.from && u.to == s.to; });
+    if (!asked) q.kept.push_back({s.from, s.to});
+  }
 }
 
 flow::job_result end_with(const flow::job_spec& job, flow::job_end end) {
@@ -101,6 +121,7 @@ void fill_stored(loaded_conversation& out, const memory::context& stored, shorte
     out.profile = profile_in_prompt(*stored.user, max_profile_tokens, counts);
     out.profile_existed = true;
     out.epoch = stored.user->epoch;
+    out.unsaid = memory::unsaid_at(*stored.user, out.session_id);
   }
   if (!stored.conversation) return;
   out.base = stored.conversation->through;
@@ -215,6 +236,8 @@ preparation prepare(const prepare_request& r) {
   out.title = title_in_prompt(c.title, p.shortened);
   out.forgotten_before = forgotten;
   fill_stored(out, r.stored, p.shortened);
+  // Chats make it of what was said first.
+  if (!out.unsaid.empty() || !request.left_out.empty()) out.title.clear();
   out.retry_alone = !cut.user_spoke;
   const bool moves = cut.advances && !out.retry_alone;
   const size_t to_follow = skipped.refused.size() + (moves ? skipped.tried.size() : 0);
@@ -223,6 +246,11 @@ preparation prepare(const prepare_request& r) {
     skipped.refused.resize(1);
     request.only_retry = true;
     request.retry = {{skipped.refused[0].from, skipped.refused[0].to}};
+    cut = chat::cut_new(c, request);
+  }
+  if (!out.retry_alone && out.base && r.stored.conversation->anew) {
+    out.anew = true;
+    ask_anew(request, *r.stored.conversation, skipped);
     cut = chat::cut_new(c, request);
   }
   out.retried = std::move(out.retry_alone ? skipped.refused : skipped.unasked);
@@ -256,10 +284,12 @@ loaded_conversation first_messages(const loaded_conversation& c, size_t count) {
                                 [&](const span_part& s) { return s.message == part.messages.size() - 1; });
   if (end != part.span.end()) {
     part.through = last;
+    part.anew_to.reset();
     part.span.erase(end + 1, part.span.end());
   } else {
     // Only retried messages, all of them below the watermark: it stays.
     part.through = part.base.value_or(last);
+    if (part.anew) part.anew_to = last;
     part.span.clear();
   }
   part.left.clear();

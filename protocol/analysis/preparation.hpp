@@ -33,7 +33,11 @@ struct span_part {
 struct loaded_conversation : llm::analysis_input {
   bool profile_existed = false;
   uint64_t epoch = 0;
-  std::string forgotten_before;               ///< of this session at load; empty: nothing was forgotten
+  std::string forgotten_before;  ///< of this session at load; empty: nothing was forgotten
+  std::string unsaid;            ///< memory::unsaid_at() of this session at load
+  /// The summary is made anew: `messages` begin with what was analysed before, which is not in `span`.
+  bool anew = false;
+  std::optional<memory::watermark> anew_to;   ///< `messages` end before `base`: the rest follows
   std::optional<memory::watermark> base;      ///< stored watermark; nullopt: there is no record
   memory::watermark through;                  ///< where the watermark goes when `messages` are analysed
   std::vector<span_part> span;                ///< messages after base up to and including through

@@ -167,6 +167,38 @@ struct span_place {
   place to;
 };
 
+std::vector<span_place> places_of(const conversation& c, const std::vector<message_span>& spans,
+                                  const clocks& clock) {
+  std::vector<span_place> out;
+  out.reserve(spans.size());
+  for (const auto& span : spans) out.push_back({place{c, span.from, clock}, place{c, span.to, clock}});
+  return out;
+}
+
+bool in_any(const conversation& c, const std::vector<span_place>& spans, size_t i) {
+  return std::any_of(spans.begin(), spans.end(), [&](const span_place& s) {
+    return s.from.at_or_before(c, i) && s.to.at_or_after(c, i);
+  });
+}
+
+/// What was analysed before and enters again, so that a summary is made anew.
+class again {
+ public:
+  again(const conversation& c, const cut_request& r) : kept_(places_of(c, r.kept, r.clock)) {
+    if (!r.anew) return;
+    any_ = true;
+    if (!r.anew->id.empty()) behind_.emplace(c, *r.anew, r.clock);
+  }
+  bool wants(const conversation& c, size_t i) const {
+    return any_ && (!behind_ || behind_->before(c, i)) && !in_any(c, kept_, i);
+  }
+
+ private:
+  bool any_ = false;
+  std::optional<place> behind_;
+  std::vector<span_place> kept_;
+};
+
 bool moved_on(const conversation& c, const cut_request& request) {
   if (!request.clock.completed_at) return false;
   return std::any_of(c.messages.begin(), c.messages.end(), [&](const message& m) {
@@ -225,10 +257,8 @@ cut cut_new(const conversation& c, const cut_request& request) {
   std::optional<place> through;
   if (request.through && !deliberate_fault("ignore-watermark"))
     through.emplace(c, *request.through, request.clock);
-  std::vector<span_place> retry;
-  retry.reserve(request.retry.size());
-  for (const auto& span : request.retry)
-    retry.push_back({place{c, span.from, request.clock}, place{c, span.to, request.clock}});
+  const auto retry = places_of(c, request.retry, request.clock);
+  const again anew{c, request};
   const forgotten gone{c, request, event};
   bool gap = false;
 
@@ -239,13 +269,12 @@ cut cut_new(const conversation& c, const cut_request& request) {
     out.advances = out.advances || (is_new && !request.only_retry);
     if (m.why != unread::no && is_new) ++out.unreadable.at(static_cast<size_t>(m.why) - 1);
     if (!analysable(m)) continue;
-    const bool in_retry = std::any_of(retry.begin(), retry.end(), [&](const span_place& s) {
-      return s.from.at_or_before(c, i) && s.to.at_or_after(c, i);
-    });
+    const bool in_retry = in_any(c, retry, i);
     if (in_retry) ++out.retry_seen;
-    const bool wanted = is_new ? !request.only_retry : in_retry;
+    const bool left_out = i < request.left_out.size() && request.left_out[i];
+    const bool wanted = !left_out && (is_new ? !request.only_retry : in_retry || anew.wants(c, i));
     const auto judged = wanted ? gone.judge(c, i, beyond || in_retry) : forgotten::is::gone;
-    if (judged == forgotten::is::of_unknown_time && m.from == role::user) ++out.of_unknown_time;
+    if (judged == forgotten::is::of_unknown_time && is_new && m.from == role::user) ++out.of_unknown_time;
     if (judged != forgotten::is::kept) {
       gap = true;
       continue;

@@ -49,7 +49,10 @@ struct cut_request {
   std::optional<watermark> through;  ///< stored watermark; nullopt: nothing analysed yet
   std::vector<message_span> retry;   ///< skipped spans that enter again
   wish forgotten;
-  bool only_retry = false;  ///< what is new is left out
+  bool only_retry = false;         ///< what is new is left out
+  std::vector<bool> left_out;      ///< by message: an item was forgotten that it tells; empty: none is
+  std::optional<watermark> anew;   ///< what lies behind it (an empty id: all) up to `through` enters again
+  std::vector<message_span> kept;  ///< but not these spans
 };
 
 struct cut {
@@ -57,7 +60,7 @@ struct cut {
   std::vector<size_t> fresh;
   /// Places in `fresh` before which messages lie that are analysed already, or not to be.
   std::vector<size_t> breaks;
-  /// Messages with text in the spans to retry, forgotten ones too.
+  /// Messages with text in the spans to retry, forgotten ones and those left out, too.
   size_t retry_seen = 0;
   /// The user's new messages that are left out because nothing shows that they came after the wish.
   size_t of_unknown_time = 0;

@@ -3,6 +3,7 @@
 #include "protocol/base/deliberate_fault.hpp"
 #include "protocol/cosmos/document_store.hpp"
 #include "protocol/memory/documents_json.hpp"
+#include "protocol/memory/unsaid.hpp"
 
 namespace mw::cosmos {
 namespace {
@@ -74,6 +75,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     const bool gone = pair.conversation && is_forgotten(*pair.conversation, pair.user);
     // A forgotten record is absent for the rules, but its place is taken: it is written over, not created.
     record_etag_ = pair.conversation ? pair.conversation->etag : std::string{};
+    if (pair.conversation && !gone) memory::empty_outdated(*pair.conversation, pair.user);
     const auto& current = gone ? nothing_ : pair.conversation;
     if (const auto refused = memory::check_epoch(pair.user, commit_)) {
       if (from_memory_) return read_both();
@@ -86,9 +88,13 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     if (record.outcome != commit_outcome::stored) return give_up(record.outcome, pair, gone);
     embedding_dropped_ = record.embedding_dropped;
     const memory::record none;
-    auto change = memory::apply_to_profile(pair.user.value_or(memory::profile{}), commit_, now,
-                                           current ? &*current : &none);
+    const auto unsaid = pair.user ? memory::unsay(*pair.user, commit_, now) : std::nullopt;
+    if (unsaid && commit_.unsaid) return leave_out(*unsaid, pair.user->etag);
+    auto change = memory::apply_to_profile(unsaid ? *unsaid : pair.user.value_or(memory::profile{}), commit_,
+                                           now, current ? &*current : &none);
+    change.changed = change.changed || unsaid;
     record_ = std::move(record.next);
+    memory::empty_outdated(record_, change.next);
     if (from_memory_ && !change.changed && !commit_.operations.empty()) return read_both();
     if (!change.changed) {
       // Where an earlier run wrote the profile, its counts stand, though the answer may have been lost.
@@ -99,6 +105,16 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     reply_ = memory::stored_reply(change);
     profile_at_ = now;
     write_profile(change.next, pair.user ? pair.user->etag : std::string{});
+  }
+
+  /// Nothing of ours is stored but which messages are not to be asked about.
+  void leave_out(const memory::profile& next, const std::string& etag) {
+    reply_ = {commit_outcome::reload, 0, static_cast<uint32_t>(commit_.operations.size())};
+    core_->items->send(write_profile_ask(*core_, next, etag), until_,
+                       [self = shared_from_this()](const result<answer>& a) {
+                         if (outcome_of(a) != written::yes) return self->again(a);
+                         self->finish(commit_outcome::reload);
+                       });
   }
 
   void write_profile(const memory::profile& next, const std::string& etag, bool after_record = false) {
@@ -132,14 +148,17 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     });
   }
 
-  /// A forget between our read and our create found no record to delete: look once more.
+  /// A forget between our read and our create found no record to delete or empty: look once more.
   void verify() {
     core_->items->send(read_profile_ask(*core_, commit_.user_id), until_,
                        [self = shared_from_this()](const result<answer>& a) {
                          const auto user = profile_of(a, self->commit_.user_id);
-                         if (!user || !is_forgotten(self->record_, *user))
-                           return self->finish(commit_outcome::stored);
-                         self->remove(self->record_, commit_outcome::forgotten);
+                         if (user && is_forgotten(self->record_, *user))
+                           return self->remove(self->record_, commit_outcome::forgotten);
+                         auto as_it_must_be = self->record_;
+                         if (user && memory::empty_outdated(as_it_must_be, *user))
+                           return self->remove(self->record_, commit_outcome::reload);
+                         self->finish(commit_outcome::stored);
                        });
   }
 

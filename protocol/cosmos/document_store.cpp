@@ -10,6 +10,7 @@
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/json_fields.hpp"
 #include "protocol/memory/position.hpp"
+#include "protocol/memory/unsaid.hpp"
 
 namespace mw::cosmos {
 namespace {
@@ -188,6 +189,7 @@ void document_store::read(const std::string& user_id, const std::string& session
                              [](const result<answer>&) {});
            c.conversation.reset();
          }
+         if (c.conversation) memory::empty_outdated(*c.conversation, c.user);
          done(std::move(c));
        });
 }

@@ -6,6 +6,7 @@
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/position.hpp"
 #include "protocol/memory/summary_text.hpp"
+#include "protocol/memory/unsaid.hpp"
 
 namespace mw::memory {
 namespace {
@@ -16,7 +17,7 @@ enum class order : uint8_t { behind_base, within, beyond };
 
 /// Where the stored watermark lies relative to [base, through).
 order locate(const watermark& stored, const commit& c) {
-  const bool only_retries = c.base && c.base->id == c.through.id && !c.retried.empty();
+  const bool only_retries = c.base && c.base->id == c.through.id && (c.anew || !c.retried.empty());
   if (c.base && stored.id == c.base->id && (only_retries || c.base->id != c.through.id)) return order::within;
   if (stored.id == c.through.id) return order::beyond;
   if (index_in(c.span, stored)) return after(c, c.through, stored) ? order::within : order::beyond;
@@ -129,6 +130,8 @@ record_change apply_to_record(const std::optional<record>& current, const commit
   next.session_id = c.session_id;
   next.epoch = c.epoch;
   next.wish = c.forgotten_before;
+  next.unsaid = c.unsaid.value_or(std::string{});
+  if (c.anew) next.anew = c.anew_to;
   next.through = c.through;
   next.timestamp = now;
   next.skipped = merge_skipped(next.skipped, c);
@@ -146,11 +149,12 @@ std::optional<commit_outcome> check_epoch(const std::optional<profile>& current,
     return c.profile_existed || c.epoch != 0 ? std::optional{commit_outcome::forgotten} : std::nullopt;
   if (current->epoch != c.epoch) return commit_outcome::forgotten;
   const std::string limit = forgotten_before(*current, c.session_id);
+  const std::string unsaid = unsaid_at(*current, c.session_id);
   const bool of_session = limit != current->forgotten_before;
   if (of_session && limit != c.forgotten_before &&
       (c.forgotten_before.empty() || later(limit, c.forgotten_before)))
     return commit_outcome::reload;
-  return std::nullopt;
+  return is_before(c.unsaid.value_or(unsaid), unsaid) ? std::optional{commit_outcome::reload} : std::nullopt;
 }
 
 }  // namespace mw::memory

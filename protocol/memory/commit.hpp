@@ -16,6 +16,8 @@ struct commit {
   uint64_t epoch = 0;            ///< profile epoch at load
   bool profile_existed = false;  ///< a profile document existed at load (vanished since: counts as forgotten)
   std::string forgotten_before;  ///< memory::forgotten_before(profile, session) at load (forget.hpp)
+  /// memory::unsaid_at(profile, session) at load (unsaid.hpp); nothing: an older worker, which knows of none.
+  std::optional<std::string> unsaid;
   std::optional<watermark> base;  ///< record's watermark at load; nullopt: there was no record
   watermark through;              ///< last message this analysis covers
   std::vector<watermark> span;    ///< the messages after base up to and including through, in order
@@ -29,7 +31,11 @@ struct commit {
   std::vector<operation> operations;
   std::vector<skipped_span> skipped;  ///< to be recorded
   std::vector<chat::message_span>
-      retried;                ///< formerly skipped spans this analysis included: dropped from the record
+      retried;  ///< formerly skipped spans this analysis included: dropped from the record
+  /// The summary is (a part of) one made anew; record.anew becomes `anew_to`. What was said up to `base` is
+  /// not in `span`, so that none of it is applied twice.
+  bool anew = false;
+  std::optional<watermark> anew_to;
   bool keep_summary = false;  ///< move the watermark, leave the summary as it is
   std::string model;
   usage used;
@@ -79,10 +85,13 @@ struct record_change {
 /// The record rule of DESIGN 4: stored through >= ours: covered; base <= stored < ours: written over; stored
 /// < base or gone though it existed: reload. Lower-epoch records count as absent. Without a base, a stored
 /// record whose watermark is not in our span is never written over (reload): it knows what we never read.
+/// `current` is what empty_outdated() (unsaid.hpp) leaves of the stored one, and so is what is stored of
+/// `next`: an older worker's summary of a session with a wish is not kept.
 record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now);
 
 /// nullopt: go on. `forgotten`: another epoch, or a profile that existed at load is gone. `reload`: this
-/// session was forgotten after the load (commit.forgotten_before is older than the profile's mark).
+/// session, or an item that came from it, was forgotten after the load (commit.forgotten_before or
+/// commit.unsaid is older than the profile's).
 std::optional<commit_outcome> check_epoch(const std::optional<profile>& current, const commit& c);
 
 /// A record counts as absent where its epoch is below the profile's.

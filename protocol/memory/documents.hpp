@@ -98,6 +98,14 @@ struct forgotten_position {
   std::string analysed;  ///< ISO instant
 };
 
+/// A message that a forgotten item was said in: no summary is made of it again, nor of the answers to it
+/// (unsaid.hpp).
+struct unsaid_message {
+  std::string session_hash;
+  std::string message_hash;  ///< empty: the session's record held the item, which message did is not known
+  std::string time;  ///< ISO instant of the wish; empty: the session's stored summary knows nothing of it
+};
+
 struct profile {
   std::string user_id;
   std::string timestamp;
@@ -112,6 +120,7 @@ struct profile {
   std::vector<item_mark> marks;
   std::vector<forgotten_mark> forgotten;
   std::vector<forgotten_position> positions;
+  std::vector<unsaid_message> unsaid;
   uint64_t revision = 0;
   /// Fields that we do not know, as JSON by name: another program's, and a newer worker's in `worker`. Kept
   /// on every write, gone with "forget everything".
@@ -171,6 +180,10 @@ struct record {
   uint64_t epoch = 0;
   /// forgotten_before of the session when this was made; nothing: an older worker made it.
   std::optional<std::string> wish;
+  /// unsaid_at() of the session when this was made (unsaid.hpp).
+  std::string unsaid;
+  /// The summary is to be made anew of the messages behind this one (an empty id: of all) up to `through`.
+  std::optional<watermark> anew;
   record_status status = record_status::ok;
   std::vector<skipped_span> skipped;
   std::string model;

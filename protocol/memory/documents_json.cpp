@@ -32,6 +32,11 @@ std::string record_worker(const record& r) {
     out.key("through");
     write_watermark(out, *r.through);
   }
+  if (!r.unsaid.empty()) out.field("unsaid", r.unsaid);
+  if (r.anew) {
+    out.key("anew");
+    write_watermark(out, *r.anew);
+  }
   out.field("status", to_string(r.status));
   if (!r.skipped.empty()) {
     out.key("skipped").begin_array();
@@ -57,8 +62,10 @@ void read_record_worker(const json_fields& w, record& r) {
   w.each("skipped", [&](const json_fields& s) { r.skipped.push_back(read_skipped(s)); });
   r.model = w.text("model");
   if (const auto u = w.object("usage")) r.used = read_usage(*u);
-  constexpr std::array<std::string_view, 8> ours{"v",      "epoch",   "wish",  "through",
-                                                 "status", "skipped", "model", "usage"};
+  r.unsaid = w.text("unsaid");
+  if (const auto anew = w.object("anew")) r.anew = read_watermark(*anew);
+  constexpr std::array<std::string_view, 10> ours{"v",    "epoch",  "wish",    "through", "unsaid",
+                                                  "anew", "status", "skipped", "model",   "usage"};
   r.other_worker_fields = w.others(ours);
 }
 
@@ -114,6 +121,13 @@ void write_forgotten(json_writer& out, const forgotten_mark& m) {
   out.end_object();
 }
 
+void write_unsaid(json_writer& out, const unsaid_message& m) {
+  out.begin_object().field("session", m.session_hash);
+  if (!m.message_hash.empty()) out.field("message", m.message_hash);
+  if (!m.time.empty()) out.field("time", m.time);
+  out.end_object();
+}
+
 void write_mark(json_writer& out, const item_mark& m) {
   out.begin_object().field("in", to_string(m.in)).field("hash", m.hash).field("time", m.time);
   write_place(out, m.place);
@@ -165,6 +179,11 @@ std::string profile_worker(const profile& p) {
     }
     out.end_array();
   }
+  if (!p.unsaid.empty()) {
+    out.key("unsaid").begin_array();
+    for (const unsaid_message& m : p.unsaid) write_unsaid(out, m);
+    out.end_array();
+  }
   write_others(out, p.other_worker_fields);
   out.end_object();
   return text;
@@ -214,9 +233,12 @@ void read_profile_worker(const json_fields& w, profile& p) {
     if (through)
       p.positions.push_back({f.required_text("session"), read_watermark(*through), f.text("analysed")});
   });
-  constexpr std::array<std::string_view, 10> known{"v",         "epoch",    "revision", "forgotten_before",
-                                                   "applied",   "origins",  "marks",    "last_operations",
-                                                   "forgotten", "positions"};
+  w.each("unsaid", [&](const json_fields& f) {
+    p.unsaid.push_back({f.required_text("session"), f.text("message"), f.text("time")});
+  });
+  constexpr std::array<std::string_view, 11> known{"v",         "epoch",     "revision", "forgotten_before",
+                                                   "applied",   "origins",   "marks",    "last_operations",
+                                                   "forgotten", "positions", "unsaid"};
   p.other_worker_fields = w.others(known);
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/memory/commit.hpp"
 #include "protocol/memory/items.hpp"
 #include "protocol/memory/position.hpp"
+#include "protocol/memory/unsaid.hpp"
 
 namespace mw::memory {
 namespace {
@@ -50,6 +51,13 @@ void drop_old_positions(profile& p, wall_time now) {
       p.positions.begin(), p.positions.end(),
       [](const forgotten_position& a, const forgotten_position& b) { return later(b.analysed, a.analysed); });
   p.positions.erase(p.positions.begin(), p.positions.end() - static_cast<std::ptrdiff_t>(max_positions));
+}
+
+/// Whether the profile held the item before.
+bool was_known(const profile& p, std::string_view item) {
+  const item_marks marks = marks_of(item);
+  return std::any_of(p.marks.begin(), p.marks.end(),
+                     [&](const item_mark& m) { return marks.has(m.hash, m.folding); });
 }
 
 void touch(profile& p, wall_time now) {
@@ -113,7 +121,8 @@ partial_forget forget_session(const profile& current, std::string_view session_i
   return out;
 }
 
-partial_forget forget_item(const profile& current, category in, std::string_view item, wall_time now) {
+partial_forget forget_item(const profile& current, category in, std::string_view item, wall_time now,
+                           const std::vector<record>& records) {
   partial_forget out{current, 0};
   profile& p = out.next;
   const std::string folded = fold_item(item);
@@ -125,6 +134,9 @@ partial_forget forget_item(const profile& current, category in, std::string_view
   std::erase_if(p.last_operations, [&](const operation& o) { return is_it(o.item) || is_it(o.replaces); });
   const std::string until = format_iso_time(now);
   const item_marks marks = hashes_of(item);
+  // Any text can be asked for: what the profile never knew empties nothing.
+  const bool knew = out.removed > 0 || was_known(current, item);
+  out.sessions = unsay_item(p, current, item, knew ? records : std::vector<record>{}, now);
   // The other one is for a worker of an older version, during an update or after it was undone.
   if (!marks.first.empty()) leave_mark(p, marks.first, until);
   leave_mark(p, marks.now, until, folding_version);

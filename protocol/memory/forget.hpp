@@ -36,6 +36,8 @@ profile forget_everything(const profile& current, const std::vector<session_posi
 struct partial_forget {
   profile next;
   size_t removed = 0;  ///< items taken out of the lists
+  /// forget_item: the sessions whose records are emptied with it (empty_outdated() of unsaid.hpp).
+  std::vector<std::string> sessions{};
 };
 
 /// Takes out every item that came from this session and no other, its position and the undo material; leaves
@@ -45,8 +47,10 @@ partial_forget forget_session(const profile& current, std::string_view session_i
                               const std::optional<watermark>& record, wall_time now);
 
 /// Takes the item (compared folded) out of the category, with its origin and undo material; leaves a mark, so
-/// that only evidence after `now` brings it back.
-partial_forget forget_item(const profile& current, category in, std::string_view item, wall_time now);
+/// that only evidence after `now` brings it back. The messages that it was said in are left out from then on
+/// (unsaid.hpp). `records` are the user's; those that tell an item that the profile knew are reached, too.
+partial_forget forget_item(const profile& current, category in, std::string_view item, wall_time now,
+                           const std::vector<record>& records = {});
 
 /// Messages of this session up to this instant (ISO) must not be analysed again; empty: no limit. The loader
 /// hands it to chat::cut_request and into commit.forgotten_before.

@@ -142,6 +142,10 @@ std::string session_hash(std::string_view session_id) {
   return hex_sha256("session", session_id);
 }
 
+std::string message_hash(std::string_view message_id) {
+  return hex_sha256("message", message_id).substr(0, 32);
+}
+
 size_t find_item(const std::vector<std::string>& list, std::string_view item) {
   const std::string wanted = fold_item(item);
   size_t i = 0;

@@ -32,6 +32,8 @@ item_marks hashes_of(std::string_view item);  ///< as item_hash()
 item_marks marks_of(std::string_view item);   ///< as mark_hash()
 /// Hex SHA-256 of the session id (as bytes), distinct from any item's.
 std::string session_hash(std::string_view session_id);
+/// The first half of the same of a message's id.
+std::string message_hash(std::string_view message_id);
 
 /// Index of the list's entry with the same fold, or list.size().
 size_t find_item(const std::vector<std::string>& list, std::string_view item);

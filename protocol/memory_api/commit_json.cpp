@@ -18,6 +18,12 @@ std::string write_commit(const memory::commit& c) {
       .field("epoch", c.epoch)
       .field("profileExisted", c.profile_existed);
   if (!c.forgotten_before.empty()) out.field("forgottenBefore", c.forgotten_before);
+  if (c.unsaid) out.field("unsaid", *c.unsaid);
+  if (c.anew) out.field("anew", true);
+  if (c.anew_to) {
+    out.key("anewTo");
+    memory::write_watermark(out, *c.anew_to);
+  }
   if (c.base) {
     out.key("base");
     memory::write_watermark(out, *c.base);
@@ -78,6 +84,9 @@ memory::commit read_commit(const json_fields& f) {
   c.epoch = f.number("epoch");
   c.profile_existed = f.flag("profileExisted");
   c.forgotten_before = f.text("forgottenBefore");
+  if (f.has("unsaid")) c.unsaid = f.text("unsaid");
+  c.anew = f.flag("anew");
+  if (const auto to = f.object("anewTo")) c.anew_to = memory::read_watermark(*to);
   if (const auto base = f.object("base")) c.base = memory::read_watermark(*base);
   if (const auto through = f.object("through")) {
     c.through = {through->required_text("id"), through->text("timestamp")};

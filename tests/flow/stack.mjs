@@ -341,6 +341,14 @@ export class Stack {
     return expectJson(`${this.userUrl(user)}/memories`, 'DELETE');
   }
 
+  forgetItem(user, category, item) {
+    return http(`${this.userUrl(user)}/memories/${category}?item=${encodeURIComponent(item)}`, 'DELETE');
+  }
+
+  searchConversations(user, query) {
+    return expectJson(`${this.userUrl(user)}/conversations/search`, 'POST', { query, limit: 10 });
+  }
+
   /** @param last the message that the record must cover */
   async isStored(chat, last = lastMessageId(chat)) {
     const record = await this.record(chat);

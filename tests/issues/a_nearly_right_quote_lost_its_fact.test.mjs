@@ -13,7 +13,7 @@ const TEXT = 'I play the cello in a small orchestra.';
 
 /** One conversation of one turn, settled; then body(stack, llm, chat). */
 async function withTurn(scripted, worker, body) {
-  const llm = await new ScriptedLlm({}, scripted).listen();
+  const llm = await new ScriptedLlm({}, { answers: scripted }).listen();
   try {
     const options = { start: ['redis', 'bus', 'api', 'worker'], env: { AZURE_AI_CHAT_ENDPOINT: llm.url }, worker };
     await withStack(options, async (stack) => {

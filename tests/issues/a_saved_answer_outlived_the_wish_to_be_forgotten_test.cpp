@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "actors/session_loader.hpp"
+#include "protocol/memory/items.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 #include "tests/unit/actors/world.hpp"
 
@@ -39,6 +40,66 @@ TEST_CASE("an answer saved before a wish to be forgotten leaves Redis with the e
   w.run();
   CHECK(w.bus.settled == texts{"1 complete", "2 complete"});
   CHECK(w.redis.answers.contains(key));
+}
+
+TEST_CASE("an answer saved before an item was forgotten is not resumed, whichever worker saved it") {
+  for (const bool of_older_worker : {false, true}) {
+    CAPTURE(of_older_worker);
+    world w;
+    w.say(1, "ann", "s1", 2);
+    w.run();
+    REQUIRE(w.store.records.contains("s1"));
+    // Asked with the old summary, saved, and the worker died. Then the item was forgotten.
+    memory::commit saved;
+    saved.user_id = std::string{"ann"};
+    saved.session_id = std::string{"s1"};
+    saved.base = w.store.records["s1"].through;
+    saved.through = {"m4", "2026-01-01T00:00:00Z"};
+    saved.span = {saved.through};
+    saved.summary = std::string{"The user has a cat."};
+    if (!of_older_worker) saved.unsaid.emplace();
+    auto& user = w.store.profiles["ann"];
+    user.user_id = std::string{"ann"};
+    user.unsaid = {{memory::session_hash("s1"), memory::message_hash("m1"), "2026-01-02T00:00:00Z"}};
+    const auto key = answer_key("ann", "s1");
+    w.redis.answers[key] = memory_api::write_commit(saved);
+    w.converse("ann", "s1", 4);
+    w.deliver(2, "ann", "s1");
+    w.run();
+    CHECK(w.bus.settled == texts{"1 complete", "2 complete"});
+    REQUIRE(w.llm.calls.size() == 2);
+    CHECK(w.llm.calls.back().messages == texts{"m3", "m4"});
+    CHECK(w.store.records["s1"].summary != saved.summary);
+    CHECK(w.redis.answers.empty());
+
+    // The event that comes back finds nothing to do: the answer goes all the same.
+    w.redis.answers[key] = memory_api::write_commit(saved);
+    w.deliver(3, "ann", "s1");
+    w.run();
+    CHECK(w.redis.answers.empty());
+  }
+}
+
+TEST_CASE("an item forgotten while the LLM is asked has the question asked again without it") {
+  world w;
+  w.say(1, "ann", "s1", 2);
+  w.run();
+  w.llm.holds = true;
+  w.say(2, "ann", "s1", 4);
+  w.run();
+  REQUIRE(w.llm.held() == 1);
+  auto& user = w.store.profiles["ann"];
+  user.user_id = std::string{"ann"};
+  user.unsaid = {{memory::session_hash("s1"), memory::message_hash("m1"), "2026-01-02T00:00:00Z"}};
+  w.llm.summary = std::string{"The user has a cat and rows."};
+  w.llm.answer_all();
+  w.llm.holds = false;
+  w.llm.summary = std::string{"The user rows a boat."};
+  w.run();
+  w.advance(seconds{60});
+  CHECK(w.bus.settled == texts{"1 complete", "2 complete"});
+  CHECK(w.llm.calls.size() == 3);
+  CHECK(w.store.records["s1"].summary == w.llm.summary);
 }
 
 }  // namespace mw::test

@@ -1,6 +1,7 @@
 // An LLM that answers what a case says: for each new message of the user's that holds one of the texts of `says`, the
-// operation beside it, with the whole message as its quote; and a summary. Or what its endpoint sends, one after the
-// other: `answers`, [{status, headers, body}], the last again and again.
+// operation beside it, with the whole message as its quote; and the summary that `tell` makes of the user's new messages
+// and the prompt, or one of their number. Or what its endpoint sends, one after the other: `answers`, [{status, headers,
+// body}], the last again and again. Keeps what it was asked.
 import http from 'node:http';
 
 /** The lines of the last user prompt that are messages: [{n, role, new, text}]. */
@@ -10,7 +11,9 @@ function messagesOf(request) {
   return text.split('\n').filter((line) => line.startsWith('{"n":')).map((line) => JSON.parse(line));
 }
 
-function analysisOf(request, says) {
+const textOf = (request) => request.messages.map((m) => JSON.stringify(m.content)).join('\n');
+
+function analysisOf(request, says, tell) {
   const operations = [];
   const said = messagesOf(request).filter((m) => m.role === 'user' && m.new);
   for (const message of said) {
@@ -21,14 +24,13 @@ function analysisOf(request, says) {
     }
   }
   return {
-    summary: `The user told the assistant about ${said.length} things.`, themes: [], persons: [], places: [], user_sentiment: 'neutral', operations,
+    summary: tell(said, textOf(request)), themes: [], persons: [], places: [], user_sentiment: 'neutral', operations,
   };
 }
 
 export class ScriptedLlm {
-  constructor(says, answers = []) {
-    this.says = says;
-    this.answers = answers;
+  constructor(says, { answers = [], tell = (said) => `The user told the assistant about ${said.length} things.` } = {}) {
+    Object.assign(this, { says, answers, tell });
     this.calls = 0;
     this.requests = [];
     this.server = http.createServer((request, response) => {
@@ -52,7 +54,7 @@ export class ScriptedLlm {
       const scripted = this.answers[Math.min(this.calls, this.answers.length) - 1];
       if (scripted) return response.writeHead(scripted.status, scripted.headers).end(JSON.stringify(scripted.body));
     }
-    const content = hasSchema ? JSON.stringify(analysisOf(request, this.says)) : 'yes';
+    const content = hasSchema ? JSON.stringify(analysisOf(request, this.says, this.tell)) : 'yes';
     response.writeHead(200, { 'content-type': 'application/json' });
     return response.end(JSON.stringify({
       id: 'case', object: 'chat.completion', created: 0, model: request.model,

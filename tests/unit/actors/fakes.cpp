@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "protocol/memory/unsaid.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 #include "tests/unit/actors/world.hpp"
 
@@ -72,6 +73,7 @@ void fake_store::read(const std::string& user_id, const std::string& session_id,
   if (const auto it = profiles.find(user_id); it != profiles.end()) c.user = it->second;
   if (const auto it = records.find(session_id); it != records.end() && memory::visible(it->second, c.user))
     c.conversation = it->second;
+  if (c.conversation) memory::empty_outdated(*c.conversation, c.user);
   done(std::move(c));
 }
 
@@ -85,7 +87,8 @@ memory::commit_reply fake_store::apply(const memory::commit& c) {
   const auto user = known == profiles.end() ? std::nullopt : std::optional{known->second};
   if (const auto verdict = memory::check_epoch(user, c)) return {*verdict, 0, 0};
   const auto stored = records.find(c.session_id);
-  const auto before = stored == records.end() ? std::nullopt : std::optional{stored->second};
+  auto before = stored == records.end() ? std::nullopt : std::optional{stored->second};
+  if (before) memory::empty_outdated(*before, user);
   const auto change = memory::apply_to_record(before, c, now);
   if (change.outcome != memory::commit_outcome::stored) return {change.outcome, 0, 0};
   if (!c.operations.empty()) {
@@ -94,6 +97,7 @@ memory::commit_reply fake_store::apply(const memory::commit& c) {
     if (next.changed) profiles[c.user_id] = next.next;
   }
   records[c.session_id] = change.next;
+  memory::empty_outdated(records[c.session_id], user);
   history->push_back("stored " + c.session_id);
   return {memory::commit_outcome::stored, 0, 0};
 }

@@ -69,6 +69,31 @@ TEST_CASE("marks and the places of evidence survive writing and reading, and hol
   CHECK(part.find("chess") == std::string::npos);
 }
 
+TEST_CASE("what a forgotten item was said in survives writing and reading, and holds no text") {
+  profile p;
+  p.user_id = std::string{"u"};
+  p.unsaid = {{"session", "message", "2026-11-23T11:00:00.000000+00:00"}, {"session", {}, {}}};
+  const std::string text = write_profile(p);
+  const auto back = parse_profile(text);
+  REQUIRE(back);
+  REQUIRE(back->unsaid.size() == 2);
+  CHECK(back->unsaid[0].message_hash == "message");
+  CHECK(back->unsaid[0].time == p.unsaid[0].time);
+  CHECK(back->other_worker_fields.empty());
+  CHECK(write_profile(*back) == text);
+
+  record r;
+  r.user_id = std::string{"u"};
+  r.session_id = std::string{"s"};
+  r.unsaid = p.unsaid[0].time;
+  r.anew.emplace();
+  const auto same = parse_record(write_record(r));
+  REQUIRE(same);
+  CHECK(same->unsaid == r.unsaid);
+  CHECK(same->anew == watermark{});
+  CHECK(same->other_worker_fields.empty());
+}
+
 TEST_CASE("fields that we do not know are kept on every write, and go with all that is forgotten") {
   const auto p = parse_profile(
       R"({"id":"u","userId":"u","interests":["chess"],"_etag":"x","nick\"name":{"a":[1,"b"]},"worker":"{\"v\":1,\"epoch\":2,\"later\":[{\"x\":1}]}"})");

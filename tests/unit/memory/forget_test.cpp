@@ -4,6 +4,7 @@
 
 #include "protocol/base/iso_time.hpp"
 #include "protocol/memory/items.hpp"
+#include "protocol/memory/unsaid.hpp"
 #include "tests/unit/memory/fixtures.hpp"
 
 using namespace mw::memory;
@@ -123,4 +124,34 @@ TEST_CASE("marks keep no text and stay bounded") {
 
 TEST_CASE("an item and a session of the same name have different marks") {
   CHECK(item_hash("abc") != session_hash("abc"));
+}
+
+TEST_CASE(
+    "forgetting an item reaches the sessions it came from in every spelling, and where it was replaced") {
+  commit moved = make_commit(0, 4);
+  moved.session_id = std::string{"s3"};
+  moved.operations = {op_replace("TEA", "coffee", 4)};
+  const profile p = apply_to_profile(with_two_sessions(), moved, now).next;
+  const auto gone = forget_item(p, category::interests, "Tea", wish);
+  CHECK(gone.sessions == texts{"s3"});
+  const auto before = forget_item(with_two_sessions(), category::interests, "Tea", wish);
+  CHECK(before.sessions == texts{"s", "s2"});
+  CHECK(unsaid_at(before.next, "s") == mw::format_iso_time(wish));
+  CHECK(unsaid_at(before.next, "s3").empty());
+  CHECK(left_out(before.next, "s", {{"m2", true}, {"m3", true}}) == std::vector<bool>{true, false});
+  CHECK(left_out(before.next, "s2", {{"m2", true}, {"m3", true}}) == std::vector<bool>{false, true});
+}
+
+TEST_CASE("a wish is later than the one before, and what is remembered of wishes is bounded") {
+  profile p = with_two_sessions();
+  p = forget_item(p, category::interests, "chess", wish).next;
+  p = forget_item(p, category::interests, "tea", wish - std::chrono::hours{1}).next;
+  CHECK(unsaid_at(p, "s") == mw::format_iso_time(wish + std::chrono::microseconds{1}));
+  for (size_t i = 0; i < max_unsaid + 5; ++i)
+    p.origins.push_back({category::interests, "go", "s9", "m" + std::to_string(i), {}, {}, {}});
+  p.lists[static_cast<size_t>(category::interests)].emplace_back("go");
+  p = forget_item(p, category::interests, "go", wish).next;
+  CHECK(p.unsaid.size() == max_unsaid);
+  CHECK(left_out(p, "s9", {{"m0", true}, {"m" + std::to_string(max_unsaid), true}}) ==
+        std::vector<bool>{false, true});
 }

@@ -15,6 +15,9 @@ memory::commit full_commit() {
   c.epoch = 3;
   c.profile_existed = true;
   c.forgotten_before = "2026-11-23T10:00:00.000000+00:00";
+  c.unsaid = "2026-11-23T10:30:00.000000+00:00";
+  c.anew = true;
+  c.anew_to = memory::watermark{"m0", "t0"};
   c.base = memory::watermark{"m1", "t1"};
   c.through = {"m3", "t3"};
   c.span = {{"m2", "t2"}, {"m3", "t3"}};
@@ -54,6 +57,15 @@ TEST_CASE("a commit survives the wire whole") {
   REQUIRE(back);
   CHECK(write_commit(*back) == write_commit(full_commit()));
   CHECK(back->base == full_commit().base);
+  CHECK(back->unsaid == full_commit().unsaid);
+  CHECK(back->anew);
+  CHECK(back->anew_to == full_commit().anew_to);
+  // That there was no wish is not what an older worker says, which says nothing.
+  auto plain = full_commit();
+  plain.unsaid.emplace();
+  CHECK(parse_commit(write_commit(plain))->unsaid == std::string{});
+  plain.unsaid.reset();
+  CHECK_FALSE(parse_commit(write_commit(plain))->unsaid);
   CHECK(back->operations[0].replaces == "old");
   CHECK(back->operations[0].said == "t9");
   CHECK(back->operations[0].place == memory::quote_place{3, 4, 0});
