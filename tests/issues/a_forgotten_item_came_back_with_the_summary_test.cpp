@@ -241,6 +241,14 @@ TEST_CASE(
   CHECK(w.write(late)->outcome == commit_outcome::reload);
   is_emptied(*w.read()->conversation);
   CHECK(w.read()->conversation->anew);
+  // Nor does an analysis that fails keep what the record still says.
+  auto failed = after_reading(*w.read(), "s", 6);
+  CHECK(failed.anew);
+  failed.defaults = true;
+  const auto before = memory::write_record(*w.record());
+  CHECK(w.write(failed)->outcome == commit_outcome::stored);
+  CHECK_FALSE(memory::tells(*w.record(), "cat"));
+  w.service().put("conversations", "u", "s_u", before);
   // Whoever looks finishes it.
   cosmos::store_options to;
   to.account.endpoint = "http://127.0.0.1:" + std::to_string(w.port());
@@ -290,6 +298,8 @@ TEST_CASE("over Cosmos DB the wish holds wherever in a commit it comes") {
           const auto after = w.read("u", of);
           REQUIRE(after);
           if (after->conversation) CHECK_FALSE(memory::tells(*after->conversation, "cat"));
+          const auto left = w.record("u", of);
+          if (whole && left) CHECK_FALSE(memory::tells(*left, "cat"));
           CHECK(memory::find_item(interests_of(*after->user), "Has a cat") ==
                 interests_of(*after->user).size());
         }
