@@ -248,7 +248,7 @@ result<written> cosmos_store::put_summary(const memory::record& summary, const p
     const auto next = merge_summary(summary, visible, pair->user, now);
     const auto done = ask(cosmos::write_record_ask(*core_, next, etag));
     if (!done) return done.error();
-    if (done->found()) return written{done->etag, !visible};
+    if (done->found()) return written{done->etag, !visible, loses_embedding(visible, next)};
   }
   return outpaced();
 }

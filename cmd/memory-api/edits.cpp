@@ -21,6 +21,15 @@ bool matches(std::string_view list, std::string_view etag) {
   return false;
 }
 
+/// One fact is one item, in one list.
+void take_from_other_lists(memory::profile& user, memory::category in) {
+  const auto& list = user.lists.at(static_cast<size_t>(in));
+  const auto is_here = [&](const std::string& item) { return memory::find_item(list, item) < list.size(); };
+  for (size_t other = 0; other < memory::category_count; ++other)
+    if (other != static_cast<size_t>(in)) std::erase_if(user.lists.at(other), is_here);
+  std::erase_if(user.origins, [&](const memory::item_origin& o) { return o.in != in && is_here(o.item); });
+}
+
 }  // namespace
 
 status check(const precondition& p, std::string_view etag) {
@@ -51,6 +60,7 @@ void apply_lists(memory::profile& user, const list_updates& updates, wall_time n
     std::erase_if(user.origins, [&, category = in](const memory::item_origin& o) {
       return o.in == category && memory::find_item(list, o.item) == list.size();
     });
+    take_from_other_lists(user, in);
   }
   user.last_operations.clear();
   user.timestamp = user.last_updated = time;
@@ -76,6 +86,10 @@ memory::record merge_summary(const memory::record& summary, const std::optional<
   next.status = memory::record_status::ok;
   next.timestamp = format_iso_time(now);
   return next;
+}
+
+bool loses_embedding(const std::optional<memory::record>& stored, const memory::record& next) {
+  return stored && !stored->embedding.empty() && next.embedding.empty();
 }
 
 }  // namespace mw::api

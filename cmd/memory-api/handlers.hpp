@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cmd/memory-api/log.hpp"
 #include "cmd/memory-api/store.hpp"
 #include "protocol/http/server.hpp"
 
@@ -15,6 +16,7 @@ struct call {
   const http::server_request& request;
   const std::vector<std::string>& ids;  ///< what the path's placeholders held
   wall_time now;
+  const log& out;
 };
 
 using handler = http::server_response (*)(const call&);

@@ -91,6 +91,9 @@ http::server_response post_conversation_memory(const call& c) {
   if (!summary) return problem_of(summary.error());
   const auto done = c.store.put_summary(*summary, precondition_of(c.request), c.now);
   if (!done) return problem_of(done.error());
+  if (done->embedding_dropped)
+    c.out.write(log_level::info, "embedding-dropped",
+                {{"session", summary->session_id}, {"why", "the summary changed and came without one"}});
   return stored(*done, memory::record_id(summary->session_id, summary->user_id));
 }
 

@@ -110,7 +110,7 @@ http::server_response service::route(const http::server_request& request) const 
       if (const auto good = check_id(path->names[i], path->ids[i]); !good) return problem_of(good.error());
     if (row.method == "POST" && !is_json(request.header("content-type")))
       return http::problem(415, "Unsupported Media Type", "send the header Content-Type: application/json");
-    return row.run({store_, request, path->ids, options_.now()});
+    return row.run({store_, request, path->ids, options_.now(), log_});
   }
   if (allow.size() == std::string_view{"OPTIONS"}.size())
     return http::problem(404, "Not Found", "no such route; cmd/memory-api/README.md lists them");

@@ -246,7 +246,7 @@ result<written> sqlite_store::put_summary(const memory::record& summary, const p
     auto stored = load_record(db, summary.user_id, summary.session_id);
     if (const auto met = api::check(p, stored ? stored->etag : std::string{}); !met) return met.error();
     const auto next = merge_summary(summary, stored, user, now);
-    return written{save_record(db, next), !stored};
+    return written{save_record(db, next), !stored, loses_embedding(stored, next)};
   });
 }
 

@@ -26,6 +26,7 @@ struct precondition {
 struct written {
   std::string etag;
   bool created = false;
+  bool embedding_dropped = false;  ///< the record's, because its summary changed and came without one
 };
 
 struct forgotten {

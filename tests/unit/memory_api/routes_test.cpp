@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "cmd/memory-api/edits.hpp"
 #include "cmd/memory-api/options.hpp"
 #include "protocol/memory_api/commit_json.hpp"
 #include "tests/unit/memory_api/harness.hpp"
@@ -83,6 +84,33 @@ TEST_CASE("a summary written from outside keeps what the worker knows about the 
   const auto r = api.ask("GET", "/api/memory/users/u/conversations/s");
   CHECK(has(r, "Better words."));
   CHECK(has(r, "\"through\":{\"id\":\"m4\""));
+}
+
+TEST_CASE("an embedding goes with the summary it was made of, and whoever writes the new one is told") {
+  memory::record stored;
+  stored.summary = "They talked.";
+  stored.embedding = {0.5F, 0.25F};
+  auto next = stored;
+  next.embedding.clear();
+  CHECK(api::merge_summary(next, stored, std::nullopt, {}).embedding == stored.embedding);
+  CHECK_FALSE(api::loses_embedding(stored, api::merge_summary(next, stored, std::nullopt, {})));
+  next.summary = "Better words.";
+  CHECK(api::loses_embedding(stored, api::merge_summary(next, stored, std::nullopt, {})));
+  next.embedding = {0.75F, 0.5F};
+  CHECK_FALSE(api::loses_embedding(stored, api::merge_summary(next, stored, std::nullopt, {})));
+  CHECK_FALSE(api::loses_embedding(std::nullopt, next));
+}
+
+TEST_CASE("an item put into a list by hand leaves the other lists, in any spelling") {
+  routes api;
+  REQUIRE(api.ask("POST", "/internal/user-memory",
+                  R"({"userId":"u","updates":{"interests":["Tea.","Chess"],"dislikes":["Rain"]}})")
+              .status == 201);
+  REQUIRE(api.ask("POST", "/internal/user-memory", R"({"userId":"u","updates":{"dislikes":["tea","Rain"]}})")
+              .status == 200);
+  const auto r = api.ask("GET", "/api/memory/users/u/memories");
+  CHECK(has(r, R"("interests":["Chess"])"));
+  CHECK(has(r, R"("dislikes":["tea","Rain"])"));
 }
 
 TEST_CASE("search answers with the fields of the original and a relevance") {
