@@ -1,8 +1,8 @@
 // LLM calls by job, outside the actor that asked: a call in flight outlives a crash of llm_analyzer, and an
-// answer that was paid for is not paid for again while its job lives (DESIGN 2): of a job that asks one
-// question after the other, all that were answered. Thread-safe. Failed answers are not kept. Whoever waits
-// for the answer of a job that is forgotten is told so: it gets a null answer. A call that seems to hang is
-// doubted: the next attempt asks anew, and whichever answers first is kept.
+// answer that was paid for is not paid for again while its job lives (docs/design.md 2): of a job that asks
+// one question after the other, all that were answered. Thread-safe. Failed answers are not kept. Whoever
+// waits for the answer of a job that is forgotten is told so: it gets a null answer. A call that seems to
+// hang is doubted: the next attempt asks anew, and whichever answers first is kept.
 #pragma once
 
 #include <functional>

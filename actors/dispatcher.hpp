@@ -1,7 +1,7 @@
-// dispatcher: the ledger as an actor (DESIGN 2, 3, 6). Decides nothing itself: it feeds flow::dispatch with
-// what the others say and with the time, and carries out what that policy asks. Owns every delivery until the
-// broker has confirmed its settlement, and every job until its outcome is known. All time comes from the
-// actor clock.
+// dispatcher: the ledger as an actor (docs/design.md 2, 3, 6). Decides nothing itself: it feeds
+// flow::dispatch with what the others say and with the time, and carries out what that policy asks. Owns
+// every delivery until the broker has confirmed its settlement, and every job until its outcome is known. All
+// time comes from the actor clock.
 #pragma once
 
 #include "actors/interfaces.hpp"

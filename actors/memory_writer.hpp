@@ -1,7 +1,7 @@
-// memory_writer: commits one analysis (DESIGN 4): saves the answer for resumption, writes through the memory
-// store's compare-and-swap, drops the saved answer, reports job_done with what is covered. An answer the
-// store refuses again, while it takes others', is marked in the record, so that later events do not pay for
-// it again. Holds at most the slots it granted.
+// memory_writer: commits one analysis (docs/design.md 4): saves the answer for resumption, writes through the
+// memory store's compare-and-swap, drops the saved answer, reports job_done with what is covered. An answer
+// the store refuses again, while it takes others', is marked in the record, so that later events do not pay
+// for it again. Holds at most the slots it granted.
 #pragma once
 
 #include <unordered_map>

@@ -1,4 +1,4 @@
-// receiver: the one that talks to the Service Bus (DESIGN 2). Takes deliveries against the credit the
+// receiver: the one that talks to the Service Bus (docs/design.md 2). Takes deliveries against the credit the
 // dispatcher grants, decodes the event, passes it on; it alone settles, renews locks and attaches an ended
 // link again (inside amqp::receiver_link), and reconnects: when the connection ends, this actor ends with
 // connection_lost, throttled, or why the bus refuses us, and the supervisor's back-off is the reconnect

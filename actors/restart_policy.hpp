@@ -1,8 +1,8 @@
-// How a supervisor restarts one child, pure (DESIGN 2, "supervisor"): restart intensity within a period,
-// exponential back-off with jitter (half to whole), reset after a stable period. Losing a connection is no
-// crash: it backs off but does not count against the intensity; a dependency that is busy is asked again
-// after some seconds, one that refuses us (credentials, permissions, certificate, unknown name) slowly. Time
-// and randomness are parameters.
+// How a supervisor restarts one child, pure (docs/design.md 2, "supervisor"): restart intensity within a
+// period, exponential back-off with jitter (half to whole), reset after a stable period. Losing a connection
+// is no crash: it backs off but does not count against the intensity; a dependency that is busy is asked
+// again after some seconds, one that refuses us (credentials, permissions, certificate, unknown name) slowly.
+// Time and randomness are parameters.
 #pragma once
 
 #include <algorithm>

@@ -14,7 +14,7 @@ if(MW_DELIBERATE_FAULTS)
 endif()
 
 if(MW_SANITIZE)
-  # -fno-sanitize=null: CAF 0.17's spawn code forms null references on purpose of its own (reference/caf.md 8).
+  # -fno-sanitize=null: CAF 0.17's spawn code forms null references on purpose of its own (docs/design.md 9).
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=null -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
   # Enough for stacks with lines; twice as fast to build as -O2 -g. GCC warns of initialised variables under sanitizers.

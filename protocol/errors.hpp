@@ -74,7 +74,7 @@ std::string_view to_string(dependency from);
 /// "redis: unreachable: connect 127.0.0.1:6379: Connection refused"
 std::string to_string(const failure& f);
 
-/// How a failure is treated; see DESIGN 6.
+/// How a failure is treated; see docs/design.md 6.
 enum class error_class : uint8_t { transient, throttled, rejected, poison, fatal };
 error_class classify(errc code);
 

@@ -1,7 +1,7 @@
 // The messages of the actors, in the order of the flow: delivery, job, entered, loaded_job, analysed_job,
 // job_done, settle, demand; then what the supervisor says to its children. Values only, no library handles.
 // What may cross a node (all but the last group) is serialisable and carries its version in its type name: a
-// published struct is never changed, a new one is added beside it (reference: caf 5.6). Answers of the I/O
+// published struct is never changed, a new one is added beside it (docs/design.md 2). Answers of the I/O
 // loop stay in the process.
 #pragma once
 

@@ -1,7 +1,7 @@
-// The verdict table (DESIGN 6): what is done with a delivery when something went wrong, as one pure function
-// over one table; first match wins, tests/unit/flow/verdict_test.cpp has a test per row. The dispatcher asks
-// it for every failed job; llm_analyzer asks it for the answers it can mend itself (repair, enlarge, shorten,
-// defaults).
+// The verdict table (docs/design.md 6): what is done with a delivery when something went wrong, as one pure
+// function over one table; first match wins, tests/unit/flow/verdict_test.cpp has a test per row. The
+// dispatcher asks it for every failed job; llm_analyzer asks it for the answers it can mend itself (repair,
+// enlarge, shorten, defaults).
 #pragma once
 
 #include <span>

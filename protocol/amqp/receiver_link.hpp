@@ -1,5 +1,5 @@
 // One connection to a Service Bus subscription: TLS/TCP, SASL ANONYMOUS, `$cbs` put-token, peek-lock receiver
-// link with rcv-settle-mode second, and the `$management` pair (reference: service-bus dialect). The
+// link with rcv-settle-mode second, and the `$management` pair (docs/service-bus.md). The
 // connection lives once: when it ends, `closed` is called with the reason and the owner (the receiver actor)
 // ends too; no reconnect inside. A link that ends alone (forced, idle, throttled, refused) is attached again
 // on the same connection, with the credit that was left; what was received before is settled by token then.

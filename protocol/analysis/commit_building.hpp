@@ -1,5 +1,5 @@
-// From an answer, or from the lack of one, to the commit that is written (DESIGN 4, 6), pure. llm_analyzer
-// calls it.
+// From an answer, or from the lack of one, to the commit that is written (docs/design.md 4, 6), pure.
+// llm_analyzer calls it.
 #pragma once
 
 #include "protocol/analysis/preparation.hpp"

@@ -1,8 +1,8 @@
 // A message that is longer than one call may hold, asked about in parts: several calls of one job and one
-// commit, so that the watermark never stands inside a message (DESIGN 3, 6). Each part is asked with the
-// summary that the parts before it gave; what they say is put together. llm_analyzer drives it: question(),
-// then answered() or failed(), until done(). Parts end at a paragraph, a line, a sentence or a word where
-// there is one near. Pure.
+// commit, so that the watermark never stands inside a message (docs/design.md 3, 6). Each part is asked with
+// the summary that the parts before it gave; what they say is put together. llm_analyzer drives it:
+// question(), then answered() or failed(), until done(). Parts end at a paragraph, a line, a sentence or a
+// word where there is one near. Pure.
 #pragma once
 
 #include <memory>

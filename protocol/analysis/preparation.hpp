@@ -1,8 +1,8 @@
-// From what was loaded to what the LLM is asked, pure (DESIGN 3, 6). session_loader calls prepare() with the
-// conversation, both stored documents and the job; the answer says whether there is work, and which messages
-// it is. A loaded_conversation holds values only and outlives the raw conversation, which is freed after it.
-// What was skipped for want of budget is as good as new. What was refused is asked about again alone, a span
-// a round, after the new messages: neither is charged for the other.
+// From what was loaded to what the LLM is asked, pure (docs/design.md 3, 6). session_loader calls prepare()
+// with the conversation, both stored documents and the job; the answer says whether there is work, and which
+// messages it is. A loaded_conversation holds values only and outlives the raw conversation, which is freed
+// after it. What was skipped for want of budget is as good as new. What was refused is asked about again
+// alone, a span a round, after the new messages: neither is charged for the other.
 #pragma once
 
 #include <array>

@@ -1,7 +1,8 @@
 // What of a conversation and of the memory goes into a prompt, so that its size is bounded whatever they hold
-// (DESIGN 6): the profile's newest items, a title and a summary of bounded length, and of an assistant's long
-// message, which is evidence of nothing, its beginning and its end. What the user said is never shortened:
-// messages go in several calls, long ones in parts (message_parts.hpp). preparation.cpp calls it; pure.
+// (docs/design.md 6): the profile's newest items, a title and a summary of bounded length, and of an
+// assistant's long message, which is evidence of nothing, its beginning and its end. What the user said is
+// never shortened: messages go in several calls, long ones in parts (message_parts.hpp). preparation.cpp
+// calls it; pure.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// A conversation as the chat application keeps it in Redis under `session:{sessionId}` (DESIGN 8,
+// A conversation as the chat application keeps it in Redis under `session:{sessionId}` (docs/design.md 8,
 // "Conversation"). Reading is tolerant (message_reading.cpp has the shapes and names that chats use): unknown
 // fields are ignored, and a message that cannot be read is kept without text, with the reason, so that it
 // costs neither the conversation nor the places of the others. The order of messages is the truth; of several

@@ -1,6 +1,6 @@
-// The event that says an assistant message is complete (DESIGN 8, "Event"). Read from an AMQP body (data
-// section or string) by the receiver, made by the devstack's publisher. Unknown fields are ignored; ids are
-// compared as bytes.
+// The event that says an assistant message is complete (docs/design.md 8, "Event"). Read from an AMQP body
+// (data section or string) by the receiver, made by the devstack's publisher. Unknown fields are ignored; ids
+// are compared as bytes.
 #pragma once
 
 #include <optional>

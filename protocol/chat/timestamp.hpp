@@ -1,6 +1,6 @@
-// A message's time as the chat application wrote it, and the instant that it means, read once (DESIGN 8,
-// "Conversation"). The text is ISO-8601 wherever there is an instant, since it is stored and compared later.
-// Values; an unreadable text is kept and means no instant.
+// A message's time as the chat application wrote it, and the instant that it means, read once (docs/design.md
+// 8, "Conversation"). The text is ISO-8601 wherever there is an instant, since it is stored and compared
+// later. Values; an unreadable text is kept and means no instant.
 #pragma once
 
 #include <optional>

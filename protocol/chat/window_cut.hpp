@@ -1,10 +1,10 @@
-// What of a conversation is new (DESIGN 3, "Watermark" and "Which message an event means"; DESIGN 5 for
-// forgotten messages). Pure: called by session_loader with the loaded conversation and the stored record's
-// positions. A watermark's position decides when its message is still in the conversation; otherwise messages
-// with a later timestamp are new. One without a readable time is where the list has it: behind a covered one
-// it is new. Where all have one time, or the watermark's lies days ahead, times decide nothing, and all is
-// new: what was applied already is known by its evidence. Message ids are compared as bytes, an empty id is
-// never found.
+// What of a conversation is new (docs/design.md 3, "Watermark" and "Which message an event means";
+// docs/design.md 5 for forgotten messages). Pure: called by session_loader with the loaded conversation and
+// the stored record's positions. A watermark's position decides when its message is still in the
+// conversation; otherwise messages with a later timestamp are new. One without a readable time is where the
+// list has it: behind a covered one it is new. Where all have one time, or the watermark's lies days ahead,
+// times decide nothing, and all is new: what was applied already is known by its evidence. Message ids are
+// compared as bytes, an empty id is never found.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ struct message_span {
   watermark to;
 };
 
-/// A wish to be forgotten (DESIGN 5). What was said before it is never fresh:
+/// A wish to be forgotten (docs/design.md 5). What was said before it is never fresh:
 /// - nothing at all for an event that was enqueued by then;
 /// - what lies up to `through`, the position at the wish;
 /// - what says of itself that it was said by then (clocks::said);

@@ -1,11 +1,11 @@
-// memory::store over Cosmos DB: two documents, two containers (DESIGN 8). A read is two point reads in
-// parallel; a commit is at most two conditional writes, profile first (DESIGN 4), decided by the pure rules
-// of protocol/memory on what the job's read found, and decided anew on fresh documents when somebody else
-// wrote or an answer was lost. Where the profile is not written it is read again: the epoch is always
-// checked. Used by the worker and, with the same account, by memory-api. Any thread; `done` comes on the HTTP
-// client's loop thread within the request time-out. Failures carry dependency::memory: not_storable names
-// an id that Cosmos DB does not take (decided here, nothing is sent), misconfigured a container with another
-// partition key.
+// memory::store over Cosmos DB: two documents, two containers (docs/design.md 8). A read is two point reads
+// in parallel; a commit is at most two conditional writes, profile first (docs/design.md 4), decided by the
+// pure rules of protocol/memory on what the job's read found, and decided anew on fresh documents when
+// somebody else wrote or an answer was lost. Where the profile is not written it is read again: the epoch is
+// always checked. Used by the worker and, with the same account, by memory-api. Any thread; `done` comes on
+// the HTTP client's loop thread within the request time-out. Failures carry dependency::memory: not_storable
+// names an id that Cosmos DB does not take (decided here, nothing is sent), misconfigured a container with
+// another partition key.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// One dependency's breaker and health, pure (DESIGN 6, "Breaker"). Failures of distinct jobs without a
-// success between open it; while open one probe at most every `probe_interval` is let through; a success
+// One dependency's breaker and health, pure (docs/design.md 6, "Breaker"). Failures of distinct jobs without
+// a success between open it; while open one probe at most every `probe_interval` is let through; a success
 // closes it and the limit comes back at half, then grows (slow start).
 #pragma once
 

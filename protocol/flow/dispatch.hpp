@@ -1,7 +1,7 @@
-// The ledger and what the dispatcher decides, pure (DESIGN 2 "The ledger", 3, 6): deliveries keyed by the
-// broker's sequence number, windows, users in turn, jobs until their outcome is known, breakers, room. The
-// dispatcher actor feeds it events and the time and carries out what it asks through `dispatch_port`; tests
-// do the same with virtual time. Nothing here knows CAF, threads or sockets. Not thread-safe.
+// The ledger and what the dispatcher decides, pure (docs/design.md 2 "The ledger", 3, 6): deliveries keyed by
+// the broker's sequence number, windows, users in turn, jobs until their outcome is known, breakers, room.
+// The dispatcher actor feeds it events and the time and carries out what it asks through `dispatch_port`;
+// tests do the same with virtual time. Nothing here knows CAF, threads or sockets. Not thread-safe.
 #pragma once
 
 #include <array>

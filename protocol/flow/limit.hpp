@@ -1,4 +1,4 @@
-// How many calls may be in flight to the LLM, and when the next may start (reference: engineering 2). Pure.
+// How many calls may be in flight to the LLM, and when the next may start. Pure.
 // Capacity: slow start (doubling per round of answers) to the first 429, then one step up per round. Only a
 // 429 says something about capacity: it cuts by a tenth and ends the slow start. A failure (5xx, time-out, no
 // connection) among answers cuts by a tenth as well, but what it cut comes back by slow start. Where nobody

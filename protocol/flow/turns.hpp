@@ -1,8 +1,8 @@
-// Users in turn: which ready window or waiting job starts next, so that no user starves the others (DESIGN 2,
-// back-pressure). One job per user at a time; a user with more than `widen_at` sessions waiting or running
-// widens up to `jobs_per_user`; while other users wait, no user takes more than `user_share` of the job room.
-// Pure; holds pointers to windows in `ready` state, which the caller removes here before it takes them out of
-// the window table. O(log n) per call.
+// Users in turn: which ready window or waiting job starts next, so that no user starves the others
+// (docs/design.md 2, back-pressure). One job per user at a time; a user with more than `widen_at` sessions
+// waiting or running widens up to `jobs_per_user`; while other users wait, no user takes more than
+// `user_share` of the job room. Pure; holds pointers to windows in `ready` state, which the caller removes
+// here before it takes them out of the window table. O(log n) per call.
 #pragma once
 
 #include <cstdint>

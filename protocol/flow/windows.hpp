@@ -1,4 +1,4 @@
-// The windows (DESIGN 3): one per (user, session), holding one delivery; a newer event of the same
+// The windows (docs/design.md 3): one per (user, session), holding one delivery; a newer event of the same
 // conversation covers the older one. Pure: the caller brings the time. An open window closes when the
 // conversation has been quiet, at max-age, at max-events, at max-tokens, or at once when its delivery was
 // delivered before; a closed one waits as `ready` for its user's turn and still takes newer events. Only one

@@ -1,5 +1,5 @@
 // One structured LLM call: builds the request for whichever endpoint is configured, sends it, validates the
-// answer in code, and says in one errc how it ended (DESIGN 6; reference: llm). What a deployment teaches is
+// answer in code, and says in one errc how it ended (docs/design.md 6). What a deployment teaches is
 // kept for it and the question sent again at once, inside one analyse(): a refused parameter is dropped or
 // renamed, a model that thinks gets room for it, a refused Entra token is replaced once. Splitting,
 // repairing, waiting and giving up are the caller's policy.
@@ -96,7 +96,7 @@ struct answer {
 };
 
 struct analyst_options {
-  std::string endpoint;  ///< see endpoint.hpp; reference llm 5a
+  std::string endpoint;  ///< see endpoint.hpp
   std::string api_key;
   std::string api_version;  ///< empty: the shape's default
   std::string

@@ -1,10 +1,10 @@
 // From the model's text to a validated analysis. Nothing a model says is taken on trust: every operation must
-// name one of the fresh messages, written by the user, and quote it (DESIGN 1.4); what fails is dropped and
-// counted. Texts are cleaned (one line, no control or direction-changing characters), counts and lengths are
-// enforced. Quotes are compared folded (protocol/base/folding.hpp), and may be shortened by an ellipsis
-// (quoted_place.hpp). Where a server does not enforce the schema, the last whole analysis of the text is
-// taken, whatever thoughts, drafts and echoes stand before it and whatever wraps it, and its fields are
-// mended one by one (answer_fields.hpp): no list is worth the whole answer. Pure.
+// name one of the fresh messages, written by the user, and quote it (docs/design.md 1.4); what fails is
+// dropped and counted. Texts are cleaned (one line, no control or direction-changing characters), counts and
+// lengths are enforced. Quotes are compared folded (protocol/base/folding.hpp), and may be shortened by an
+// ellipsis (quoted_place.hpp). Where a server does not enforce the schema, the last whole analysis of the
+// text is taken, whatever thoughts, drafts and echoes stand before it and whatever wraps it, and its fields
+// are mended one by one (answer_fields.hpp): no list is worth the whole answer. Pure.
 #pragma once
 
 #include <string>

@@ -1,8 +1,8 @@
-// What came back from a chat completions endpoint, as one errc or the answer's text (reference: llm,
-// outcomes). An error counts as the status that it stands for, also inside a 200 (error_words.hpp). Of
-// several choices the first with text is taken; text is read from strings and parts, and where there is none
-// from a tool's call or from what was thought. Pure. Failure texts name status, error code and parameter,
-// never the peer's message: that may quote the key or the conversation.
+// What came back from a chat completions endpoint, as one errc or the answer's text
+// (docs/design.md 6). An error counts as the status that it stands for, also inside a 200 (error_words.hpp).
+// Of several choices the first with text is taken; text is read from strings and parts, and where there is
+// none from a tool's call or from what was thought. Pure. Failure texts name status, error code and
+// parameter, never the peer's message: that may quote the key or the conversation.
 //   refused, content_filtered, truncated, context_too_long, unsupported_parameter (detail: the parameter's
 //   name), throttled and overloaded (retry_after set where the peer said it), unauthorized, forbidden,
 //   not_found, misconfigured (redirect), rejected, malformed (not a chat completion), invalid_answer (no

@@ -77,8 +77,8 @@ void set_summary(record& r, const commit& c) {
   r.status = c.defaults ? record_status::defaults : record_status::ok;
 }
 
-/// A better summary is never replaced by a worse one (DESIGN 1.3). Where there is none, a text that says
-/// nothing becomes the one that says so.
+/// A better summary is never replaced by a worse one (docs/design.md 1.3). Where there is none, a text that
+/// says nothing becomes the one that says so.
 void update_summary(record& r, const commit& c) {
   const bool worse = c.defaults || says_nothing(c.summary);
   if (has_summary(r)) {

@@ -1,6 +1,6 @@
-// The commit of one analysis (DESIGN 4), as a value and as pure decisions. A store runs these decisions under
-// its own compare-and-swap: our Memory API in one SQLite transaction, Cosmos or a foreign API as two
-// conditional writes, profile first. Time is a parameter; nothing here does I/O.
+// The commit of one analysis (docs/design.md 4), as a value and as pure decisions. A store runs these
+// decisions under its own compare-and-swap: our Memory API in one SQLite transaction, Cosmos or a foreign API
+// as two conditional writes, profile first. Time is a parameter; nothing here does I/O.
 #pragma once
 
 #include <chrono>
@@ -82,11 +82,11 @@ struct record_change {
   bool embedding_dropped = false;  ///< the summary changed, and the commit has none for the new one
 };
 
-/// The record rule of DESIGN 4: stored through >= ours: covered; base <= stored < ours: written over; stored
-/// < base or gone though it existed: reload. Lower-epoch records count as absent. Without a base, a stored
-/// record whose watermark is not in our span is never written over (reload): it knows what we never read.
-/// `current` is what empty_outdated() (unsaid.hpp) leaves of the stored one, and so is what is stored of
-/// `next`: an older worker's summary of a session with a wish is not kept.
+/// The record rule of docs/design.md 4: stored through >= ours: covered; base <= stored < ours: written over;
+/// stored < base or gone though it existed: reload. Lower-epoch records count as absent. Without a base, a
+/// stored record whose watermark is not in our span is never written over (reload): it knows what we never
+/// read. `current` is what empty_outdated() (unsaid.hpp) leaves of the stored one, and so is what is stored
+/// of `next`: an older worker's summary of a session with a wish is not kept.
 record_change apply_to_record(const std::optional<record>& current, const commit& c, std::string_view now);
 
 /// nullopt: go on. `forgotten`: another epoch, or a profile that existed at load is gone. `reload`: this

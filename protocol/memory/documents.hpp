@@ -1,7 +1,7 @@
-// The two stored documents, as values: the conversation record and the user's profile (DESIGN 8 "Record",
-// "Profile"). Made from and written as JSON in documents_json.hpp; field names and meaning are the original
-// system's, our own additions live under the one property `worker`. `etag` is the store's; empty: the
-// document does not exist.
+// The two stored documents, as values: the conversation record and the user's profile (docs/design.md 8
+// "Record", "Profile"). Made from and written as JSON in documents_json.hpp; field names and meaning are the
+// original system's, our own additions live under the one property `worker`. `etag` is the store's; empty:
+// the document does not exist.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The stored documents as JSON text (DESIGN 8): the original system's field names outside, everything of ours
-// as one string property `worker` (JSON text inside, so that a document database does not index it).
+// The stored documents as JSON text (docs/design.md 8): the original system's field names outside, everything
+// of ours as one string property `worker` (JSON text inside, so that a document database does not index it).
 // Documents without `worker` were written by the Python worker and are adopted: no watermark, epoch 0; its
 // placeholder summaries and empty embeddings read as absent. Errors: errc::malformed naming the field, so
 // that a damaged document never passes for a new user.

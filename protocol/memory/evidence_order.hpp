@@ -1,7 +1,7 @@
-// Which of two statements about an item is the newer one (DESIGN 4): the time of the evidence decides,
-// between equal times the message's place in its conversation, then the quote's place in the message, then
-// the place in the answer; last the session, so that the order is total. Times that cannot be read are older
-// than all.
+// Which of two statements about an item is the newer one (docs/design.md 4): the time of the evidence
+// decides, between equal times the message's place in its conversation, then the quote's place in the
+// message, then the place in the answer; last the session, so that the order is total. Times that cannot be
+// read are older than all.
 #pragma once
 
 #include <compare>

@@ -1,7 +1,7 @@
-// "Forget me" (DESIGN 5), as pure changes of the profile document. The caller (a store) writes the result and
-// deletes the records in the same step. `now` is the instant of the wish. The chat's clock decides nothing
-// that can be known otherwise: the position of each session at the wish is kept as long as its conversation
-// may still be in Redis (chat/window_cut.hpp says how both are used).
+// "Forget me" (docs/design.md 5), as pure changes of the profile document. The caller (a store) writes the
+// result and deletes the records in the same step. `now` is the instant of the wish. The chat's clock decides
+// nothing that can be known otherwise: the position of each session at the wish is kept as long as its
+// conversation may still be in Redis (chat/window_cut.hpp says how both are used).
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// Where messages lie relative to each other when only a commit's span is at hand (DESIGN 3, "Watermark"): the
-// position in the span decides; outside it a later timestamp is later, an equal or missing one is not.
+// Where messages lie relative to each other when only a commit's span is at hand (docs/design.md 3,
+// "Watermark"): the position in the span decides; outside it a later timestamp is later, an equal or missing
+// one is not.
 #pragma once
 
 #include <optional>

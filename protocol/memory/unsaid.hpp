@@ -1,8 +1,9 @@
-// What forgetting one item does beyond the lists (DESIGN 5): the summaries that may tell it are emptied, and
-// the messages that it was said in are shown to no LLM again. The profile keeps a bounded list of both by
-// hash; a record keeps up to which wish it was made. So the profile alone says what is due: a record, a
-// commit or a saved answer that is older than the session's latest wish counts as emptied, or is made again,
-// wherever a crash came in between. Pure; `session_id` and message ids are compared by their hashes.
+// What forgetting one item does beyond the lists (docs/design.md 5): the summaries that may tell it are
+// emptied, and the messages that it was said in are shown to no LLM again. The profile keeps a bounded list
+// of both by hash; a record keeps up to which wish it was made. So the profile alone says what is due: a
+// record, a commit or a saved answer that is older than the session's latest wish counts as emptied, or is
+// made again, wherever a crash came in between. Pure; `session_id` and message ids are compared by their
+// hashes.
 #pragma once
 
 #include <string>

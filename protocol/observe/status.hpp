@@ -22,7 +22,7 @@ namespace mw::observe {
 enum class state : uint8_t { starting, ok, degraded, down, stopping };
 std::string_view to_string(state s);
 
-/// The parts `run` needs, by the names of DESIGN.
+/// The parts `run` needs, by the names of docs/design.md 2.
 inline const std::vector<std::string> required_parts{"bus", "redis", "llm", "memory"};
 
 struct board_options {

@@ -1,7 +1,7 @@
 // A small world around dispatch for the randomised test: a broker with locks and counts, stages, dependencies
 // that go away, a receiver that loses its connection, a clock. `chaos` makes one random thing happen, `calm`
-// lets everything work until nothing is left. Whatever breaks an invariant of DESIGN 1 and 2 is kept in
-// `broken`.
+// lets everything work until nothing is left. Whatever breaks an invariant of docs/design.md 1 and 2 is kept
+// in `broken`.
 #pragma once
 
 #include <map>
