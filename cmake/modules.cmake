@@ -22,6 +22,13 @@ if(MW_SANITIZE)
   list(APPEND MW_WARNINGS -Wno-maybe-uninitialized)
 endif()
 
+if(MW_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+  list(APPEND MW_WARNINGS -Wno-unknown-warning-option)  # those above that only GCC knows
+endif()
+
 function(mw_warnings target)
   target_compile_options(${target} PRIVATE ${MW_WARNINGS} -Werror)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
@@ -43,7 +50,7 @@ function(mw_code target)
 endfunction()
 
 function(mw_allocator target)
-  if(NOT MW_SANITIZE)
+  if(NOT MW_SANITIZE AND NOT MW_FUZZ)
     target_link_libraries(${target} PRIVATE mimalloc)
   endif()
 endfunction()

@@ -91,10 +91,13 @@ struct clock_reading {
   std::optional<int> offset;  ///< minutes east of UTC; nothing: no zone is named
 };
 
-std::optional<wall_time> in_range(wall_time t) {
+/// What cannot be written with four digits again is no time.
+template <class Duration>
+std::optional<wall_time> in_range(std::chrono::sys_time<Duration> t) {
   using namespace std::chrono;
-  // What cannot be written with four digits again is no time.
-  if (t < wall_time{sys_days{year{0} / 1 / 1}} || t >= wall_time{sys_days{year{10'000} / 1 / 1}})
+  // Compared before it is converted: the finer unit counts less far.
+  if (t < sys_time<Duration>{sys_days{year{0} / 1 / 1}} ||
+      t >= sys_time<Duration>{sys_days{year{10'000} / 1 / 1}})
     return std::nullopt;
   return t;
 }
@@ -272,7 +275,7 @@ std::optional<wall_time> read_json_date(std::string_view text) {
   const char* end = text.data() + close;
   const auto read = std::from_chars(text.data() + open + 1, end, ms);
   if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
-  return in_range(wall_time{std::chrono::milliseconds{ms}});
+  return in_range(std::chrono::sys_time<std::chrono::milliseconds>{std::chrono::milliseconds{ms}});
 }
 
 template <class Number>

@@ -21,6 +21,7 @@ namespace {
 constexpr size_t pooled_transfers = 512;
 constexpr size_t looked_at_in_pool = 8;
 constexpr auto never = io::clock::time_point::max();
+constexpr int most_kicks = 8;
 
 void init_library() {
   static std::once_flag once;
@@ -227,12 +228,19 @@ void client::impl::on_event(int fd, uint32_t events) {
   dispatch();
 }
 
-/// Everything that one wake-up brought: outcomes are handed out, and requests sent meanwhile are started.
+/// Everything that one wake-up brought: outcomes are handed out, and requests sent meanwhile are started. A
+/// peer that sends faster than is read makes libcurl want to be called at once for ever: others must get
+/// their turn.
 void client::impl::dispatch() {
   dispatching_ = true;
+  int kicks = 0;
   do {
     collect();
     take_queue();
+    if (kick_ && ++kicks > most_kicks) {
+      kick_ = false;
+      due_ = io::clock::now();
+    }
     if (kick_) {
       kick_ = false;
       int running = 0;

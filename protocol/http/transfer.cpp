@@ -15,6 +15,7 @@ namespace mw::http {
 namespace {
 
 constexpr size_t usual_headers = 16;
+constexpr size_t max_header_bytes = 256u << 10;
 
 bool usable_url(std::string_view url) {
   return url.starts_with("http://") || url.starts_with("https://");
@@ -198,6 +199,9 @@ curl_socket_t transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* 
 
 size_t transfer::on_header(const char* data, size_t size, size_t count, void* self) {
   auto& t = *static_cast<transfer*>(self);
+  // Of interim answers and trailers too: libcurl itself takes them without end.
+  t.header_bytes_ += size * count;
+  if (t.header_bytes_ > max_header_bytes) return 0;
   const std::string_view line = trim({data, size * count});
   if (line.starts_with("HTTP/")) {
     t.answer_.headers.clear();  // an interim answer (100, 103) came before
@@ -240,6 +244,7 @@ bool transfer::starts_over(CURLcode code) {
 void transfer::forget_answer() {
   answer_ = {};
   too_large_ = false;
+  header_bytes_ = 0;
   out_of_files_ = false;
   headers_complete_ = false;
   error_[0] = '\0';
@@ -250,12 +255,23 @@ failure transfer::timed_out() const {
                                    std::to_string(current_.what.total_timeout.count()) + " ms");
 }
 
+bool transfer::headers_too_large(CURLcode code) const {
+  if (header_bytes_ > max_header_bytes) return true;
+  // A single line without end: libcurl has no room for it, and calls that its memory.
+  curl_off_t begun = 0;
+  curl_easy_getinfo(easy_, CURLINFO_STARTTRANSFER_TIME_T, &begun);
+  return code == CURLE_OUT_OF_MEMORY && begun > 0 && !headers_complete_;
+}
+
 failure transfer::explain(CURLcode code) const {
   const errc what = code_of(code);
   std::string text = describe(current_.what) + ": ";
   // libcurl's look-up of a name needs files too, and does not say what it lacked.
   if (what == errc::unreachable && (out_of_files_ || io::files_are_used_up()))
     return fail(errc::open_files, text + io::out_of_files_words());
+  if (headers_too_large(code))
+    return fail(errc::too_large,
+                text + "the answer's headers are larger than " + std::to_string(max_header_bytes) + " bytes");
   if (what == errc::too_large) {
     text += "the answer is larger than " + std::to_string(current_.what.max_response_bytes) + " bytes";
   } else {

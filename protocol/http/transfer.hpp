@@ -63,13 +63,15 @@ class transfer {
   void set_method(const request& r);
   void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body);
   failure explain(CURLcode code) const;
+  bool headers_too_large(CURLcode code) const;
   void forget_answer();
 
   CURL* easy_;
   bool http2_;
   queued_request current_;
   response answer_;
-  bool too_large_ = false;
+  bool too_large_ = false;   ///< its body
+  size_t header_bytes_ = 0;  ///< of all its headers so far
   bool out_of_files_ = false;
   std::string user_agent_;  ///< its header line
   const proxy_rules& proxies_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/base/ascii.hpp"
+
 namespace mw::memory {
 
 using simdjson::dom::element;
@@ -13,6 +15,15 @@ json_fields::json_fields(element e, std::string path, std::string& complaint)
 
 std::string json_fields::at(std::string_view name) const {
   return path_ + "." + std::string{name};
+}
+
+std::string json_fields::shown(std::string_view name) {
+  constexpr size_t longest = 128;
+  const auto is_plain = [](char c) {
+    return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.';
+  };
+  if (name.empty() || name.size() > longest || !std::all_of(name.begin(), name.end(), is_plain)) return "?";
+  return std::string{name};
 }
 
 void json_fields::complain(std::string_view name, std::string_view complaint) const {

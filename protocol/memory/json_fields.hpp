@@ -72,7 +72,7 @@ class json_fields {
     simdjson::dom::object members;
     if (e->get(members)) return complain(name, "is not an object");
     for (const auto member : members) {
-      const json_fields fields{member.value, at(name) + "." + std::string{member.key}, complaint_};
+      const json_fields fields{member.value, at(name) + "." + shown(member.key), complaint_};
       if (!complaint_.empty()) return;
       visit(member.key, fields);
     }
@@ -87,6 +87,8 @@ class json_fields {
  private:
   std::optional<simdjson::dom::element> find(std::string_view name) const;
   std::string at(std::string_view name) const;
+  /// A name that the document chose, for a complaint: "?" where it is no short identifier.
+  static std::string shown(std::string_view name);
 
   simdjson::dom::object object_;
   std::string path_;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "protocol/base/utf8.hpp"
+
 namespace mw::redis {
 namespace {
 
@@ -53,10 +55,13 @@ std::string missing_permission(std::string_view command, std::string_view patter
   return fmt::format("this user needs +{} on ~{}: ACL SETUSER", name, pattern);
 }
 
-/// Without what repeats our arguments, and short.
-std::string_view presentable(std::string_view line) {
+/// Without what repeats our arguments, short, and one line.
+std::string presentable(std::string_view line) {
   line = line.substr(0, line.find(", with args beginning with"));
-  return line.substr(0, std::min<size_t>(line.size(), 200));
+  std::string out{utf8_prefix(line, 200)};
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
+  return out;
 }
 
 }  // namespace
