@@ -11,7 +11,7 @@
 namespace mw::analysis {
 namespace {
 
-constexpr std::string_view left_out = "\n[...]\n";
+constexpr std::string_view cut_sign = "\n[...]\n";
 /// Of an item: quotation marks and a comma.
 constexpr uint32_t tokens_beside_item = 2;
 
@@ -116,7 +116,7 @@ void shorten_answer(llm::prompt_message& m, uint32_t max_tokens, shortened_count
   if (m.from != chat::role::assistant || llm::estimate_tokens(m.text) <= most) return;
   const auto begin = std::string_view{m.text}.substr(0, llm::bytes_of_tokens(m.text, most / 2));
   const auto end = last_bytes(m.text, begin.size());
-  m.text = std::string{begin}.append(left_out).append(end);
+  m.text = std::string{begin}.append(cut_sign).append(end);
   note_shortened(counts, shortened::answer);
 }
 
