@@ -305,7 +305,9 @@ void write_floats(json_writer& out, std::string_view name, const std::vector<flo
   std::array<char, 32> text{};
   for (const float v : values) {
     const auto end = std::to_chars(text.data(), text.data() + text.size(), v).ptr;
-    out.raw(std::isfinite(v) ? std::string_view{text.data(), static_cast<size_t>(end - text.data())} : "0");
+    // A zero below zero would be written as -0, a whole number that is read as 0.
+    out.raw(std::isfinite(v) && v != 0 ? std::string_view{text.data(), static_cast<size_t>(end - text.data())}
+                                       : "0");
   }
   out.end_array();
 }
