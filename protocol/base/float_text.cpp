@@ -61,6 +61,7 @@ bool put_fraction(char*& to, double v) {
 }
 
 char* put_float(char* to, float v) {
+  // A zero below zero would be written as -0, a whole number that is read as 0.
   if (v == 0 || !std::isfinite(v)) {
     *to = '0';
     return to + 1;

@@ -4,7 +4,7 @@
 // request's total time-out, counted from send(). Errors: unreachable, open_files, timed_out, connection_lost,
 // too_large, malformed (the answer is not HTTP), misconfigured (bad URL, unreadable CA file), cancelled;
 // their text names method, host and path, never query, headers or body. An HTTP status is not an error;
-// redirects are not followed; headers above 256 KiB (interim answers and trailers included) are too_large; a
+// redirects are not followed; headers above 256 KiB (interim answers and trailers included) are malformed; a
 // body that came compressed is the plain one (content_encoding.hpp). A request that met a kept-alive
 // connection just closed by the server is sent again by itself.
 #pragma once

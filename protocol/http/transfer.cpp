@@ -270,7 +270,7 @@ failure transfer::explain(CURLcode code) const {
   if (what == errc::unreachable && (out_of_files_ || io::files_are_used_up()))
     return fail(errc::open_files, text + io::out_of_files_words());
   if (headers_too_large(code))
-    return fail(errc::too_large,
+    return fail(errc::malformed,
                 text + "the answer's headers are larger than " + std::to_string(max_header_bytes) + " bytes");
   if (what == errc::too_large) {
     text += "the answer is larger than " + std::to_string(current_.what.max_response_bytes) + " bytes";

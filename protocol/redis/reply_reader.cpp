@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t slice_bytes = 16u << 10;         // hiredis moves the unread rest of its buffer per reply
 constexpr size_t idle_buffer_bytes = 256u << 10;  // a larger empty buffer is given back
-constexpr int max_items = 1'000'000;
+constexpr size_t max_items = 262'144;             // of a whole reply: each takes more memory than its bytes
 
 struct error_rule {
   std::string_view prefix;
@@ -84,15 +84,18 @@ struct reply_reader::state {
   sink_fn sink;
   raw_reply root;
   bool too_many = false;
+  size_t items = 0;       // of the reply that is being read, at every depth
   size_t unfinished = 0;  // bytes received since the last complete reply
   std::unique_ptr<redisReader, void (*)(redisReader*)> reader{nullptr, redisReaderFree};
 
   /// The value a task fills: the root, or a new last item of its parent. Ancestors never move while a child
   /// is built, since only the innermost array grows.
   static reply* slot(const redisReadTask* task) {
+    ++static_cast<state*>(task->privdata)->items;
     if (task->parent) return &static_cast<reply*>(task->parent->obj)->items.emplace_back();
     auto* self = static_cast<state*>(task->privdata);
     self->root = {};
+    self->items = 0;
     self->root.is_error = task->type == REDIS_REPLY_ERROR;
     return &self->root.value;
   }
@@ -103,8 +106,9 @@ struct reply_reader::state {
     return r;
   }
   static void* make_array(const redisReadTask* task, int count) {
-    if (count > max_items) {
-      static_cast<state*>(task->privdata)->too_many = true;
+    auto* self = static_cast<state*>(task->privdata);
+    if (count > 0 && self->items + static_cast<size_t>(count) > max_items) {
+      self->too_many = true;
       return nullptr;
     }
     auto* r = slot(task);
