@@ -23,6 +23,9 @@ errc code_of(int code) {
 [[noreturn]] void raise(sqlite3* db, int code) {
   std::string detail = "SQLite: ";
   detail += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  // Of a damaged file it may repeat anything.
+  for (char& c : detail)
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
   throw db_error{fail(code_of(code), detail)};
 }
 
