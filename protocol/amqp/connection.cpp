@@ -14,8 +14,6 @@ namespace mw::amqp {
 namespace {
 
 constexpr uint32_t max_frame = 262'144;
-constexpr size_t most_before_attach = 1u
-                                      << 20;  ///< bytes that we write until the receiver's link is asked for
 constexpr std::chrono::milliseconds close_patience{1000};
 
 int64_t milliseconds_of(io::clock::time_point t) {
@@ -148,10 +146,6 @@ void connection::write_out() {
       attach_scan_.append(bytes);
       channel_ = channel_of_attach(attach_scan_, options_.tapped_link);
       if (channel_) attach_scan_ = {};
-      // A peer that greets without end makes the engine answer without end.
-      if (attach_scan_.size() > most_before_attach && !ending_)
-        end(fail(dependency::bus, errc::connection_lost,
-                 options_.stream.host + " goes on greeting instead of opening the connection"));
     }
     traffic_.bytes_out += bytes.size();
     stream_.write(bytes);
