@@ -8,6 +8,7 @@ namespace mw::amqp {
 namespace {
 
 constexpr size_t header_size = 8;
+constexpr char sasl_type = 1;
 constexpr uint8_t attach = 0x12;
 constexpr uint8_t transfer = 0x14;
 constexpr uint8_t disposition = 0x15;
@@ -121,6 +122,7 @@ bool frame_tap::feed(std::string_view bytes, std::string& to_proton) {
     const size_t size = protocol_header ? header_size : be32(bytes);
     if (size < header_size || size > max_frame_) return false;
     if (bytes.size() < size) break;
+    if (!protocol_header && bytes[5] == sasl_type && ++sasl_frames_ > most_sasl_frames) return false;
     on_frame(bytes.substr(0, size), to_proton);
     bytes.remove_prefix(size);
   }

@@ -46,8 +46,11 @@ class frame_tap {
   /// `link`: name of the link whose transfers are taken; `max_frame`: what we offered in `open`.
   frame_tap(std::string link, uint32_t max_frame) : link_(std::move(link)), max_frame_(max_frame) {}
 
+  /// Signing in takes a few; the engine answers each, so that a peer that goes on with them costs memory.
+  static constexpr uint32_t most_sasl_frames = 16;
+
   /// Appends what Proton is to see (a frame may grow by up to `growth` bytes). False: the peer does not keep
-  /// to AMQP framing, end the connection.
+  /// to AMQP framing, or never ends signing in; end the connection.
   bool feed(std::string_view bytes, std::string& to_proton);
   /// The id of the next delivery of the link that Proton hands out; they come in the same order.
   std::optional<uint32_t> next_delivery_id();
@@ -61,6 +64,7 @@ class frame_tap {
   std::string link_;
   uint32_t max_frame_;
   std::string partial_;
+  uint32_t sasl_frames_ = 0;
   bool attached_ = false;
   uint16_t channel_ = 0;
   uint32_t handle_ = 0;

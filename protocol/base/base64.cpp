@@ -20,11 +20,11 @@ constexpr sign_values values_at(unsigned shift) {
   return out;
 }
 
-constexpr std::array<sign_values, 4> values{values_at(18), values_at(12), values_at(6), values_at(0)};
+constexpr std::array<sign_values, 4> by_place{values_at(18), values_at(12), values_at(6), values_at(0)};
 
 uint32_t four_signs(const char* at) {
-  return values[0][static_cast<unsigned char>(at[0])] | values[1][static_cast<unsigned char>(at[1])] |
-         values[2][static_cast<unsigned char>(at[2])] | values[3][static_cast<unsigned char>(at[3])];
+  return by_place[0][static_cast<unsigned char>(at[0])] | by_place[1][static_cast<unsigned char>(at[1])] |
+         by_place[2][static_cast<unsigned char>(at[2])] | by_place[3][static_cast<unsigned char>(at[3])];
 }
 
 }  // namespace

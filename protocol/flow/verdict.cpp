@@ -90,7 +90,9 @@ constexpr std::array rules{
                  [](const situation& s) { return is(s, errc::conversation_malformed); }, action::dead_letter,
                  "conversation-malformed"},
     verdict_rule{"conversation larger than the cap",
-                 [](const situation& s) { return s.at == stage::load && is(s, errc::too_large); },
+                 [](const situation& s) {
+                   return s.at == stage::load && is(s, errc::too_large) && s.error.from == dependency::redis;
+                 },
                  action::dead_letter, "conversation-too-large"},
     // --- crashes ---
     verdict_rule{"crashed the worker again and again",

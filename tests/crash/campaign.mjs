@@ -1,6 +1,6 @@
 // One campaign of kills: the oracle tells things all the time, deaths follow one another, troubles run beside them; then
 // the faults are off, the work is let finish, and the judge speaks.
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { until } from '../flow/program.mjs';
 import { Accounts } from './accounts.mjs';
@@ -41,6 +41,20 @@ function keepFiles(ground, { keep, store = 'sqlite', say = () => {} }) {
   }
 }
 
+/** What the judge saw, beside the files: who said what, what is stored, and every call of the LLM. */
+function keepAccount({ keep }, book, seen, verdict) {
+  if (!keep) return;
+  const plain = (map) => Object.fromEntries(map);
+  const said = [...book.users.values()].map(({ id, forgottenAt, facts, sessions }) => ({
+    id, forgottenAt,
+    facts: facts.map(({ item, turn, state, session }) => ({ item, turn, state, session: session.id })),
+    sessions: sessions.map(({ chat, forgottenTurns }) => ({ ...chat, forgottenTurns })),
+  }));
+  const account = { verdict, said, profiles: plain(seen.profiles), records: plain(seen.records), calls: seen.calls,
+    inFlight: [...seen.inFlight] };
+  writeFileSync(path.join(keep, 'judged.json'), JSON.stringify(account, null, 1));
+}
+
 /** A run of `body` on a fresh ground; gives the judge's verdict. `body` is given {ground, oracle, harm, random}. */
 export async function judged(options, body) {
   const random = new Random(options.seed);
@@ -63,6 +77,7 @@ export async function judged(options, body) {
     const { surprises } = ground;
     const verdict = judge(oracle.book, { ...seen, surprises, stops: harm.stops, counts, kills: harm.kills });
     failed = false;
+    keepAccount(options, oracle.book, seen, verdict);
     const { seed } = options;
     return { ...verdict, ...more.figures, seed, duration_s: Math.round((Date.now() - began) / 1000), harms: harm.done };
   } catch (error) {

@@ -1,7 +1,7 @@
 // The short form, for tests/run: the judge's own tests, that nothing deliberate is in the programs, a campaign of kills on
 // either store, and one short outage. Prints a line for each claim, and "N passed, N failed".
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { campaign } from './campaign.mjs';
@@ -9,6 +9,7 @@ import { FAULT_VARIABLE } from './ground.mjs';
 import { outage } from './outage.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
+const KEPT = path.join(here, '../../build/test-logs/crash-kept');
 
 /** What is claimed of every run, and the kinds of violation that speak against it. */
 const CLAIMS = {
@@ -37,10 +38,16 @@ class Tally {
     for (const trouble of troubles.slice(0, 20)) console.log(`        ${trouble}`);
   }
 
+  /** What a run leaves is kept where something speaks against it: it will hardly fail like that again. */
   async run(name, work) {
+    const keep = path.join(KEPT, name.replaceAll(/\W+/g, '-'));
+    rmSync(keep, { recursive: true, force: true });
+    mkdirSync(keep, { recursive: true });
     let verdict;
     try {
-      verdict = await work();
+      verdict = await work(keep);
+      if (verdict.violations.length === 0) rmSync(keep, { recursive: true, force: true });
+      else console.log(`${name}: what it left is kept in ${keep}`);
     } catch (error) {
       return this.check(name, [error.stack ?? error.message]);
     }
@@ -77,9 +84,9 @@ export async function shortForm(options, say) {
   console.log(`seed ${seed}`);
   judgesOwnTests(tally);
   nothingDeliberate(tally);
-  await tally.run('40 kills', () => campaign({ seed, store: 'sqlite', kills: 40, say }));
-  await tally.run('12 kills, over Cosmos DB', () => campaign({ seed: seed + 1, store: 'cosmos', kills: 12, say }));
-  await tally.run('redis and llm away', () => outage({ seed, minutes: 0.2, of: ['redis', 'llm'], killEvery: 5, say }));
+  await tally.run('40 kills', (keep) => campaign({ seed, store: 'sqlite', kills: 40, keep, say }));
+  await tally.run('12 kills, over Cosmos DB', (keep) => campaign({ seed: seed + 1, store: 'cosmos', kills: 12, keep, say }));
+  await tally.run('redis and llm away', (keep) => outage({ seed, minutes: 0.2, of: ['redis', 'llm'], killEvery: 5, keep, say }));
   console.log(`${tally.passed} passed, ${tally.failed} failed`);
   return tally.failed === 0;
 }

@@ -100,6 +100,8 @@ export const HOSTILE_GREETINGS = {
   'a frame of 4 GB': (socket) => flood(socket, Buffer.concat([sasl, Buffer.from([0xff, 0xff, 0xff, 0xff, 2, 1, 0, 0])]), piece),
   'empty frames without end': (socket) => flood(socket, sasl, Buffer.from('\x00\x00\x00\x08\x02\x01\x00\x00'.repeat(8_000), 'latin1')),
   'a byte at a time': (socket) => drip(socket, Buffer.concat([sasl, Buffer.from([0, 1, 0, 0, 2, 1, 0, 0]), piece])),
+  'mechanisms without end': (socket) => flood(socket, sasl, Buffer.from(
+    '\x00\x00\x00\x19\x02\x01\x00\x00\x00\x53\x40\xc0\x0c\x01\xa3\x09ANONYMOUS'.repeat(2_000), 'latin1')),
   'no AMQP': (socket) => flood(socket, 'HTTP/1.1 400 Bad Request\r\n\r\n', piece),
 };
 

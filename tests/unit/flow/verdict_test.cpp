@@ -120,6 +120,9 @@ TEST_CASE("verdict: conversation unreadable") {
 TEST_CASE("verdict: conversation larger than the cap") {
   check(of(stage::load, errc::too_large),
         {"conversation larger than the cap", action::dead_letter, "conversation-too-large"});
+  auto stored = of(stage::load, errc::too_large);
+  stored.error.from = mw::dependency::memory;
+  check(stored, {"refused", action::hold, "rejected"});
 }
 
 TEST_CASE("verdict: an actor crashed in the job") {
