@@ -113,7 +113,9 @@ std::string summary_in_prompt(std::string_view summary, shortened_counts& counts
 
 void shorten_answer(llm::prompt_message& m, uint32_t max_tokens, shortened_counts& counts) {
   const uint32_t most = std::max(1U, max_tokens / 2);
-  if (m.from != chat::role::assistant || llm::estimate_tokens(m.text) <= most) return;
+  // No text has more tokens than half its bytes.
+  if (m.from != chat::role::assistant || m.text.size() / 2 <= most || llm::estimate_tokens(m.text) <= most)
+    return;
   const auto begin = std::string_view{m.text}.substr(0, llm::bytes_of_tokens(m.text, most / 2));
   const auto end = last_bytes(m.text, begin.size());
   m.text = std::string{begin}.append(cut_sign).append(end);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "protocol/base/ascii.hpp"
@@ -19,6 +20,11 @@ struct piece {
   size_t end = 0;
 };
 using pieces = std::vector<piece>;
+
+/// A script with blanks between words, by a word's first byte.
+bool is_spaced(char first) {
+  return static_cast<unsigned char>(first) < 0xE0;
+}
 
 bool is_word(char c) {
   return is_digit(c) || is_letter(c) || static_cast<signed char>(c) < 0;
@@ -280,27 +286,76 @@ size_t value_after(std::string_view t, size_t i, bool code) {
   return std::string_view::npos;
 }
 
-void find_word(std::string_view t, std::string_view word, bool code, pieces& out) {
-  const bool spaced = static_cast<unsigned char>(word.front()) < 0xE0;  // a script with blanks between words
-  for (size_t i = t.find(word); i != std::string_view::npos; i = t.find(word, i + 1)) {
-    const size_t end = i + word.size();
-    if (spaced && ((i > 0 && is_word(t[i - 1])) || (end < t.size() && (is_word(t[end]) || t[end] == '-'))))
-      continue;
-    size_t value = value_after(t, end, code);
-    // Without blanks everything behind the word, or its "is", is what it announces.
-    if (!spaced && value == std::string_view::npos && end < t.size() && end_of_token(t, end) > end)
-      value = end;
-    if (value != std::string_view::npos) out.push_back({value, end_of_value(t, value)});
+/// What the word at `i` announces.
+void take_value(std::string_view t, size_t i, std::string_view word, bool code, pieces& out) {
+  const bool spaced = is_spaced(word.front());
+  const size_t end = i + word.size();
+  if (spaced && end < t.size() && (is_word(t[end]) || t[end] == '-')) return;
+  size_t value = value_after(t, end, code);
+  // Without blanks everything behind the word, or its "is", is what it announces.
+  if (!spaced && value == std::string_view::npos && end < t.size() && end_of_token(t, end) > end) value = end;
+  if (value != std::string_view::npos) out.push_back({value, end_of_value(t, value)});
+}
+
+struct announcing_word {
+  std::string_view word;
+  bool code = false;
+};
+
+/// The words by their first byte.
+const std::vector<announcing_word>& words_from(char first) {
+  static const auto all = [] {
+    std::array<std::vector<announcing_word>, 256> out;
+    for (const auto word : password_words) out.at(static_cast<unsigned char>(word.front())).push_back({word});
+    for (const auto word : code_words)
+      out.at(static_cast<unsigned char>(word.front())).push_back({word, true});
+    return out;
+  }();
+  return all[static_cast<unsigned char>(first)];
+}
+
+enum sign : uint8_t { of_word = 1, begins_word = 2, may_be_foreign_digit = 4 };
+
+const std::array<uint8_t, 256>& signs() {
+  static const auto all = [] {
+    std::array<uint8_t, 256> out{};
+    for (size_t byte = 0; byte < out.size(); ++byte) {
+      const char c = static_cast<char>(byte);
+      if (is_word(c)) out.at(byte) |= of_word;
+      if (!words_from(c).empty()) out.at(byte) |= begins_word;
+      if (byte == 0xEF || byte == 0xD9 || byte == 0xDB || byte == 0xE0) out.at(byte) |= may_be_foreign_digit;
+    }
+    return out;
+  }();
+  return all;
+}
+
+/// One pass, whatever the number of words: most texts hold none. `t` in lower case. Returns the signs that it
+/// saw.
+unsigned find_words(std::string_view t, pieces& out) {
+  const auto& of = signs();
+  unsigned seen = 0;
+  unsigned before = 0;
+  for (size_t i = 0; i < t.size(); ++i) {
+    const unsigned here = of[static_cast<unsigned char>(t[i])];
+    const bool begins = (here & begins_word) != 0 && !((before & of_word) != 0 && is_spaced(t[i]));
+    before = here;
+    seen |= here;
+    if (!begins) continue;
+    for (const auto& w : words_from(t[i]))
+      if (t.substr(i).starts_with(w.word)) take_value(t, i, w.word, w.code, out);
   }
+  return seen;
 }
 
 pieces find_secrets(std::string_view text) {
+  constexpr std::ptrdiff_t fewest_digits = 8;  // of an IBAN; a number has more
   pieces out;
-  find_numbers(text, out);
   const std::string lower = lower_case(text);
-  find_ibans(lower, out);
-  for (const auto word : password_words) find_word(lower, word, false, out);
-  for (const auto word : code_words) find_word(lower, word, true, out);
+  const auto seen = find_words(lower, out);
+  const bool digits = std::count_if(text.begin(), text.end(), is_digit) >= fewest_digits;
+  if (digits || (seen & may_be_foreign_digit) != 0) find_numbers(text, out);
+  if (digits) find_ibans(lower, out);
   return out;
 }
 

@@ -6,8 +6,6 @@ import { Book } from './book.mjs';
 import { pause } from './random.mjs';
 
 const RETRY_MS = 40;
-/** What was said up to so long after a wish counts as said before it, for clocks that differ (chat::forget_skew). */
-const FORGET_SKEW_MS = 123_000;
 
 /** A refusal that asking again does not change. */
 const isFinal = ({ status }) => status >= 400 && status < 500 && ![408, 412, 429].includes(status);
@@ -155,7 +153,8 @@ export class Oracle {
     await pause(delayMs);
     await this.#persist(`forgetting ${user.id}`, () => this.#forget(user));
     this.book.forgotten(user, Date.now());
-    user.lastTime = Date.now() + FORGET_SKEW_MS;
+    // What is said from here on is learned at once: the clocks are the same.
+    user.lastTime = Date.now();
     user.busy = false;
     return true;
   }
