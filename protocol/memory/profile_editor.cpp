@@ -334,9 +334,11 @@ void profile_editor::note(const operation& op, std::string item, std::string rep
 }
 
 std::vector<operation> profile_editor::take_done() {
-  // What a later operation of the commit took out again is gone here as well.
+  // What a later operation of the commit took out again is gone here as well. A commit that comes from
+  // elsewhere may add an item with a secret: it is not kept twice.
   std::erase_if(done_, [&](const operation& op) {
-    return op.op != op_kind::remove && find_item(list(op.in), op.item) == list(op.in).size();
+    return op.op != op_kind::remove &&
+           (find_item(list(op.in), op.item) == list(op.in).size() || holds_secret(op.item));
   });
   return std::move(done_);
 }

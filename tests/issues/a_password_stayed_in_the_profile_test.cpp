@@ -149,6 +149,14 @@ TEST_CASE("what one commit brings and takes out again stands nowhere") {
   CHECK_FALSE(stands_in(apply_to_profile(p, c, "2026-11-23T12:00:00+00:00").next, "olives"));
 }
 
+TEST_CASE("a secret in a commit from elsewhere is not kept for undo, and the document stays as it is") {
+  const auto p = applied({}, 1, {op_add("Account 482915073111", 1)});
+  CHECK(p.last_operations.empty());
+  const auto again = parse_profile(write_profile(p));
+  REQUIRE(again);
+  CHECK(write_profile(*again) == write_profile(p));
+}
+
 TEST_CASE("a document that holds quotes and removed texts loses them with the next write") {
   std::string worker;
   json_writer{worker}
