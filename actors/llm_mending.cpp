@@ -73,12 +73,17 @@ void llm_analyzer_state::take_analysis(active& a, llm::analysis got) {
     a.parts->answered(std::move(got));
     return next_part(a);
   }
+  hand_on_analysis(a, got, {});
+}
+
+void llm_analyzer_state::hand_on_analysis(active& a, const llm::analysis& got, std::string_view missing) {
   count_dropped(services_->metrics, got, a.part().session_id);
   count_summary(services_->metrics, got, a.part().session_id);
   // Nobody reads what was asked any more: the call has ended, and with this its job is done here.
-  a.shown.reset();
-  auto c = analysis::commit_of(std::move(*a.scope()), got, a.used, a.model);
+  auto c = missing.empty() ? analysis::commit_of(std::move(*a.scope()), got, a.used, a.model)
+                           : analysis::commit_of(a.part(), got, a.used, a.model);
   c.embedding = std::move(a.embedding);
+  if (!missing.empty()) analysis::record_missing(c, a.part(), missing);
   hand_on(a, std::move(c));
 }
 
@@ -99,12 +104,7 @@ void llm_analyzer_state::next_part(active& a) {
 void llm_analyzer_state::end_parts(active& a) {
   const auto& got = a.parts->gathered();
   if (!got) return hand_on(a, analysis::commit_of_defaults(a.part(), a.parts->missing(), a.used, a.model));
-  count_dropped(services_->metrics, *got, a.part().session_id);
-  count_summary(services_->metrics, *got, a.part().session_id);
-  auto c = analysis::commit_of(a.part(), *got, a.used, a.model);
-  c.embedding = std::move(a.embedding);
-  if (!a.parts->missing().empty()) analysis::record_missing(c, a.part(), a.parts->missing());
-  hand_on(a, std::move(c));
+  hand_on_analysis(a, *got, a.parts->missing());
 }
 
 void llm_analyzer_state::mend(active& a, const llm::answer& answer) {

@@ -118,6 +118,18 @@ struct section_rows {
 /// The rows of [azure]: options_azure.cpp.
 void add_azure(std::vector<option>& table);
 
+/// The rows of [llm_analyzer]: options_llm.cpp.
+void add_llm_analyzer(std::vector<option>& table);
+
+/// The row that each actor's section ends with.
+template <class Row, class Section>
+void add_restart(Row& add, restart_strategy Section::*field) {
+  add(field, "restart",
+      {.choices = {"one-for-one", "rest-for-one"},
+       .doc = "What the supervisor starts again when this actor ends: it alone, or it and all that come "
+              "after it in the flow."});
+}
+
 template <class Section>
 section_rows<Section> rows_of(std::vector<option>& table, std::string_view name, Section settings::*section) {
   return {table, name, section};

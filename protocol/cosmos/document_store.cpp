@@ -11,6 +11,7 @@
 #include "protocol/memory/json_fields.hpp"
 #include "protocol/memory/position.hpp"
 #include "protocol/memory/unsaid.hpp"
+#include "protocol/memory/worker_json.hpp"
 
 namespace mw::cosmos {
 namespace {

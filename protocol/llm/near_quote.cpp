@@ -4,8 +4,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "protocol/base/ascii.hpp"
 #include "protocol/base/utf8.hpp"
+#include "protocol/base/word_sign.hpp"
 
 namespace mw::llm {
 namespace {
@@ -14,15 +14,11 @@ constexpr size_t fewest_pieces = 2;
 /// Of a quote: more say no more.
 constexpr size_t most_pieces = 100;
 
-bool is_of_word(char c) {
-  return is_letter(c) || is_digit(c) || c == '\'' || static_cast<unsigned char>(c) >= 0x80;
-}
-
 std::vector<std::string_view> spaced_words(std::string_view text, size_t most) {
   std::vector<std::string_view> out;
   for (size_t i = 0; i < text.size() && out.size() < most;) {
     const size_t begin = i;
-    while (i < text.size() && is_of_word(text[i])) ++i;
+    while (i < text.size() && (is_of_word(text[i]) || text[i] == '\'')) ++i;
     if (i > begin)
       out.push_back(text.substr(begin, i - begin));
     else

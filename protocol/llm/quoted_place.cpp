@@ -5,8 +5,8 @@
 #include <cstring>
 #include <vector>
 
-#include "protocol/base/ascii.hpp"
 #include "protocol/base/utf8.hpp"
+#include "protocol/base/word_sign.hpp"
 
 namespace mw::llm {
 namespace {
@@ -112,10 +112,6 @@ constexpr size_t longest_clause = 200;
 constexpr size_t fewest_words = 4;
 constexpr size_t longest_quote = 500;
 
-bool is_in_word(char c) {
-  return is_letter(c) || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
-}
-
 /// Where these words stand, none of them a part of a longer one.
 std::optional<size_t> find_words(std::string_view text, std::string_view words) {
   for (size_t from = 0;;) {
@@ -123,8 +119,8 @@ std::optional<size_t> find_words(std::string_view text, std::string_view words) 
     if (!found) return std::nullopt;
     const size_t at = from + *found;
     const size_t end = at + words.size();
-    const bool begins = at == 0 || !is_in_word(text[at - 1]) || !is_in_word(words.front());
-    const bool ends = end == text.size() || !is_in_word(text[end]) || !is_in_word(words.back());
+    const bool begins = at == 0 || !is_of_word(text[at - 1]) || !is_of_word(words.front());
+    const bool ends = end == text.size() || !is_of_word(text[end]) || !is_of_word(words.back());
     if (begins && ends) return at;
     from = at + 1;
   }

@@ -16,7 +16,7 @@
 namespace mw::memory {
 
 result<record> parse_record(std::string_view json);
-/// `embedding_json`: the embedding as write_floats() wrote it somewhere else already; or empty.
+/// `embedding_json`: the embedding as JSON, written somewhere else already; or empty.
 std::string write_record(const record& r, std::string_view embedding_json = {});
 
 result<profile> parse_profile(std::string_view json);
@@ -27,19 +27,5 @@ record read_record(const json_fields& fields);
 profile read_profile(const json_fields& fields);
 void write_record(json_writer& out, const record& r, std::string_view embedding_json = {});
 void write_profile(json_writer& out, const profile& p);
-
-/// `worker` of ours, shared with the commit's codec.
-watermark read_watermark(const json_fields& fields);
-void write_watermark(json_writer& out, const watermark& w);
-skipped_span read_skipped(const json_fields& fields);
-void write_skipped(json_writer& out, const skipped_span& s);
-usage read_usage(const json_fields& fields);
-void write_usage(json_writer& out, const usage& u);
-operation read_operation(const json_fields& fields);
-void write_operation(json_writer& out, const operation& op);
-void write_floats(json_writer& out, std::string_view name, const std::vector<float>& values);
-/// The array that write_floats() wrote under this name into `json`, brackets included; empty where there is
-/// none.
-std::string_view floats_text_in(std::string_view json, std::string_view name);
 
 }  // namespace mw::memory

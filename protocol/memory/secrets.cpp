@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "protocol/base/ascii.hpp"
+#include "protocol/base/word_sign.hpp"
 #include "protocol/memory/word_list.hpp"
 
 namespace mw::memory {
@@ -24,10 +24,6 @@ using pieces = std::vector<piece>;
 /// A script with blanks between words, by a word's first byte.
 bool is_spaced(char first) {
   return static_cast<unsigned char>(first) < 0xE0;
-}
-
-bool is_word(char c) {
-  return is_digit(c) || is_letter(c) || static_cast<signed char>(c) < 0;
 }
 
 // --- digits ---
@@ -156,14 +152,14 @@ void find_ibans(std::string_view t, pieces& out) {
   const auto letter = [&](size_t i) { return t[i] >= 'a' && t[i] <= 'z'; };
   for (size_t i = 0; i + shortest <= t.size(); ++i) {
     if (!letter(i) || !letter(i + 1) || !is_digit(t[i + 2]) || !is_digit(t[i + 3])) continue;
-    if (i > 0 && is_word(t[i - 1])) continue;
+    if (i > 0 && is_of_word(t[i - 1])) continue;
     std::string compact;
     size_t end = 0;
     for (size_t j = i; j < t.size() && compact.size() < longest; ++j) {
       if (t[j] == ' ' || t[j] == '-') continue;
       if (!letter(j) && !is_digit(t[j])) break;
       compact.push_back(t[j]);
-      const bool whole = j + 1 == t.size() || !is_word(t[j + 1]);
+      const bool whole = j + 1 == t.size() || !is_of_word(t[j + 1]);
       if (whole && compact.size() >= shortest && remainder_97(compact) == 1 &&
           std::count_if(compact.begin(), compact.end(), is_digit) >= fewest_digits)
         end = j + 1;
@@ -290,7 +286,7 @@ size_t value_after(std::string_view t, size_t i, bool code) {
 void take_value(std::string_view t, size_t i, std::string_view word, bool code, pieces& out) {
   const bool spaced = is_spaced(word.front());
   const size_t end = i + word.size();
-  if (spaced && end < t.size() && (is_word(t[end]) || t[end] == '-')) return;
+  if (spaced && end < t.size() && (is_of_word(t[end]) || t[end] == '-')) return;
   size_t value = value_after(t, end, code);
   // Without blanks everything behind the word, or its "is", is what it announces.
   if (!spaced && value == std::string_view::npos && end < t.size() && end_of_token(t, end) > end) value = end;
@@ -321,7 +317,7 @@ const std::array<uint8_t, 256>& signs() {
     std::array<uint8_t, 256> out{};
     for (size_t byte = 0; byte < out.size(); ++byte) {
       const char c = static_cast<char>(byte);
-      if (is_word(c)) out.at(byte) |= of_word;
+      if (is_of_word(c)) out.at(byte) |= of_word;
       if (!words_from(c).empty()) out.at(byte) |= begins_word;
       if (byte == 0xEF || byte == 0xD9 || byte == 0xDB || byte == 0xE0) out.at(byte) |= may_be_foreign_digit;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "protocol/base/word_sign.hpp"
 #include "protocol/memory/forget.hpp"
 #include "protocol/memory/items.hpp"
 #include "protocol/memory/position.hpp"
@@ -41,19 +42,16 @@ bool all_messages_known(const profile& p, std::string_view session_id) {
   });
 }
 
-bool in_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (static_cast<unsigned char>(c) & 0x80) != 0;
-}
-bool in_ascii_word(char c) {
-  return in_word(c) && (static_cast<unsigned char>(c) & 0x80) == 0;
+bool is_of_ascii_word(char c) {
+  return is_letter(c) || is_digit(c);
 }
 
 /// Scripts without spaces know no word's end, so that only an item's ASCII ends are looked at.
 bool holds_words(const std::string& text, const std::string& words) {
   for (size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) {
     const size_t end = at + words.size();
-    const bool opens = at == 0 || !in_ascii_word(words.front()) || !in_word(text[at - 1]);
-    const bool closes = end == text.size() || !in_ascii_word(words.back()) || !in_word(text[end]);
+    const bool opens = at == 0 || !is_of_ascii_word(words.front()) || !is_of_word(text[at - 1]);
+    const bool closes = end == text.size() || !is_of_ascii_word(words.back()) || !is_of_word(text[end]);
     if (opens && closes) return true;
   }
   return false;

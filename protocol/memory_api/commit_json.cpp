@@ -2,6 +2,7 @@
 
 #include "protocol/base/json_writer.hpp"
 #include "protocol/memory/documents_json.hpp"
+#include "protocol/memory/worker_json.hpp"
 
 namespace mw::memory_api {
 
@@ -40,7 +41,7 @@ std::string write_commit(const memory::commit& c) {
       .strings("persons", c.persons)
       .strings("places", c.places)
       .field("user_sentiment", to_string(c.user_sentiment));
-  if (!c.embedding.empty()) memory::write_floats(out, "vector_embedding", c.embedding);
+  if (!c.embedding.empty()) out.key("vector_embedding").floats(c.embedding);
   out.key("operations").begin_array();
   for (const auto& op : c.operations) memory::write_operation(out, op);
   out.end_array().key("skipped").begin_array();

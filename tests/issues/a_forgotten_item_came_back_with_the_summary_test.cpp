@@ -169,6 +169,17 @@ void what_another_conversation_tells_goes_too(api::document_store& store) {
   CHECK(memory::has_summary(**store.read_record("u", "v")));
 }
 
+/// The Memory API's store over this Cosmos DB.
+std::unique_ptr<api::cosmos_store> memory_api_over(cosmos::world& w) {
+  cosmos::store_options to;
+  to.account.endpoint = "http://127.0.0.1:" + std::to_string(w.port());
+  to.account.database = "memory_db";
+  to.account.key = cosmos::master_key;
+  auto store = api::cosmos_store::open(std::move(to));
+  REQUIRE(store);
+  return std::move(*store);
+}
+
 /// A new store for each.
 template <class With>
 void over_both(const With& with) {
@@ -179,13 +190,8 @@ void over_both(const With& with) {
   }
   INFO("over Cosmos DB");
   cosmos::world w;
-  cosmos::store_options to;
-  to.account.endpoint = "http://127.0.0.1:" + std::to_string(w.port());
-  to.account.database = "memory_db";
-  to.account.key = cosmos::master_key;
-  const auto store = api::cosmos_store::open(std::move(to));
-  REQUIRE(store);
-  with(**store);
+  const auto store = memory_api_over(w);
+  with(*store);
 }
 
 }  // namespace
@@ -250,13 +256,8 @@ TEST_CASE(
   CHECK_FALSE(memory::tells(*w.record(), "cat"));
   w.service().put("conversations", "u", "s_u", before);
   // Whoever looks finishes it.
-  cosmos::store_options to;
-  to.account.endpoint = "http://127.0.0.1:" + std::to_string(w.port());
-  to.account.database = "memory_db";
-  to.account.key = cosmos::master_key;
-  const auto store = api::cosmos_store::open(std::move(to));
-  REQUIRE(store);
-  CHECK((*store)->search("u", "cat", 10)->empty());
+  const auto store = memory_api_over(w);
+  CHECK(store->search("u", "cat", 10)->empty());
   is_emptied(*w.record());
   CHECK(w.record()->other_fields.at("color") == R"("blue")");
 }
