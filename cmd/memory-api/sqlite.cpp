@@ -66,7 +66,7 @@ bool query::step() {
 
 std::string_view query::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  if (data == nullptr) return {};
+  if (data == nullptr) return "";  // of a damaged file: who reads a text may take its address
   return {data, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
