@@ -12,7 +12,7 @@ call_book::entry* call_book::find(entries& of_job, uint64_t question) {
 }
 
 call_book::found call_book::attach(uint64_t job, uint64_t question, answer_fn deliver) {
-  std::shared_ptr<llm::answer> answer;
+  std::shared_ptr<const llm::answer> answer;
   {
     const std::lock_guard lock{mutex_};
     const auto it = by_job_.find(job);
@@ -51,7 +51,7 @@ void call_book::trust_all() {
 }
 
 bool call_book::answered(uint64_t job, uint64_t question, uint64_t call,
-                         std::shared_ptr<llm::answer> answer) {
+                         std::shared_ptr<const llm::answer> answer) {
   answer_fn deliver;
   {
     const std::lock_guard lock{mutex_};

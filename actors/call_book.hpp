@@ -17,7 +17,7 @@ namespace mw {
 
 class call_book {
  public:
-  using answer_fn = std::function<void(std::shared_ptr<llm::answer>)>;
+  using answer_fn = std::function<void(std::shared_ptr<const llm::answer>)>;
 
   enum class found : uint8_t { nothing, asked, answered };
   /// Whether this very question of this job is being asked, or was answered: `deliver` gets the answer, maybe
@@ -28,7 +28,7 @@ class call_book {
   /// The LLM's answer; hands it to whoever attached last. The failure of a call that was asked anew meanwhile
   /// is nobody's.
   /// False: nobody uses it, the job has ended or was answered already.
-  bool answered(uint64_t job, uint64_t question, uint64_t call, std::shared_ptr<llm::answer> answer);
+  bool answered(uint64_t job, uint64_t question, uint64_t call, std::shared_ptr<const llm::answer> answer);
   void doubt(uint64_t job);
   /// The calls did not hang: nobody asks anew while one is out.
   void trust_all();
@@ -41,7 +41,7 @@ class call_book {
     uint64_t question = 0;
     uint64_t call = 0;
     bool doubted = false;
-    std::shared_ptr<llm::answer> answer;
+    std::shared_ptr<const llm::answer> answer;
     answer_fn deliver;
   };
   mutable std::mutex mutex_;

@@ -30,7 +30,7 @@ void add(memory::usage& sum, const memory::usage& more) {
 void keep(const std::shared_ptr<services>& s, uint64_t id, uint64_t question, uint64_t call,
           llm::answer answer, bool may_embed) {
   auto kept = std::make_shared<llm::answer>(std::move(answer));
-  const auto hand_over = [s, id, question, call](const std::shared_ptr<llm::answer>& a) {
+  const auto hand_over = [s, id, question, call](const std::shared_ptr<const llm::answer>& a) {
     if (!s->calls.answered(id, question, call, a)) count_unused(*s, *a);
   };
   // A text that says nothing is not stored as a summary.
@@ -193,7 +193,8 @@ void llm_analyzer_state::call(active& a) {
   a.asked_at = now;
   a.question = question_of(*a.shown, a.limits);
   const caf::actor_addr weak = self_->address();
-  const auto deliver = [weak, id = a.spec.id, attempt = a.spec.attempt](std::shared_ptr<llm::answer> answer) {
+  const auto deliver = [weak, id = a.spec.id,
+                        attempt = a.spec.attempt](std::shared_ptr<const llm::answer> answer) {
     mw::tell<analyzer_actor>(weak, llm_answered{id, attempt, std::move(answer)});
   };
   const uint64_t id = a.spec.id;

@@ -95,7 +95,7 @@ class llm_analyzer_state {
   bool ask_for_quotes(active& a, const llm::answer& answer);
   void take_analysis(active& a, llm::analysis got);
   /// `missing`: why a part of the messages is not in it; empty: all are.
-  void hand_on_analysis(active& a, const llm::analysis& got, std::string_view missing);
+  void hand_on_analysis(active& a, llm::analysis got, std::string_view missing);
   void next_part(active& a);
   void end_parts(active& a);
   void mend(active& a, const llm::answer& answer);

@@ -73,15 +73,15 @@ void llm_analyzer_state::take_analysis(active& a, llm::analysis got) {
     a.parts->answered(std::move(got));
     return next_part(a);
   }
-  hand_on_analysis(a, got, {});
+  hand_on_analysis(a, std::move(got), {});
 }
 
-void llm_analyzer_state::hand_on_analysis(active& a, const llm::analysis& got, std::string_view missing) {
+void llm_analyzer_state::hand_on_analysis(active& a, llm::analysis got, std::string_view missing) {
   count_dropped(services_->metrics, got, a.part().session_id);
   count_summary(services_->metrics, got, a.part().session_id);
   // Nobody reads what was asked any more: the call has ended, and with this its job is done here.
-  auto c = missing.empty() ? analysis::commit_of(std::move(*a.scope()), got, a.used, a.model)
-                           : analysis::commit_of(a.part(), got, a.used, a.model);
+  auto c = missing.empty() ? analysis::commit_of(std::move(*a.scope()), std::move(got), a.used, a.model)
+                           : analysis::commit_of(a.part(), std::move(got), a.used, a.model);
   c.embedding = std::move(a.embedding);
   if (!missing.empty()) analysis::record_missing(c, a.part(), missing);
   hand_on(a, std::move(c));

@@ -233,7 +233,7 @@ struct needs_room {
 struct llm_answered {
   uint64_t id = 0;
   uint32_t attempt = 0;
-  std::shared_ptr<llm::answer> answer;  ///< null: the job has ended, nobody wants it
+  std::shared_ptr<const llm::answer> answer;  ///< null: the job has ended, nobody wants it
 };
 
 /// llm_analyzer's own: what became of a probe.

@@ -48,7 +48,16 @@ std::optional<value> read_nested(std::string_view& in, int depth) {
   std::string_view byte;
   if (!take(in, 1, byte)) return std::nullopt;
   v.type = static_cast<uint8_t>(byte[0]);
-  if (v.type == 0) {
+  // All that AMQP itself describes.
+  constexpr uint8_t small_ulong = 0x53;
+  const bool plainly =
+      v.type == 0 && in.size() > 2 && static_cast<uint8_t>(in[0]) == small_ulong && in[2] != 0;
+  if (plainly) {
+    v.descriptor = static_cast<uint8_t>(in[1]);
+    v.type = static_cast<uint8_t>(in[2]);
+    in.remove_prefix(3);
+    if (!read_payload(in, v)) return std::nullopt;
+  } else if (v.type == 0) {
     if (depth == max_descriptors) return std::nullopt;
     const auto descriptor = read_nested(in, depth + 1);
     if (!descriptor) return std::nullopt;

@@ -87,22 +87,22 @@ void record_skipped(memory::commit& out, const loaded_conversation& c, std::stri
 
 }  // namespace
 
-memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(loaded_conversation&& c, llm::analysis a, const memory::usage& used,
                          std::string_view model) {
   auto out = frame_of(c, used, model);
   out.span = span_positions(std::move(c));
-  out.summary = a.summary;
-  out.themes = a.themes;
-  out.persons = a.persons;
-  out.places = a.places;
-  out.user_sentiment = a.user_sentiment;
-  out.operations = a.operations;
+  out.summary = std::move(a.summary);
+  out.themes = std::move(a.themes);
+  out.persons = std::move(a.persons);
+  out.places = std::move(a.places);
+  out.user_sentiment = std::move(a.user_sentiment);
+  out.operations = std::move(a.operations);
   return out;
 }
 
-memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(const loaded_conversation& c, llm::analysis a, const memory::usage& used,
                          std::string_view model) {
-  return commit_of(loaded_conversation{c}, a, used, model);
+  return commit_of(loaded_conversation{c}, std::move(a), used, model);
 }
 
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,

@@ -6,10 +6,10 @@
 
 namespace mw::analysis {
 
-memory::commit commit_of(const loaded_conversation& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(const loaded_conversation& c, llm::analysis a, const memory::usage& used,
                          std::string_view model);
 /// The same, and takes the positions out of `c`; the rest of it stays.
-memory::commit commit_of(loaded_conversation&& c, const llm::analysis& a, const memory::usage& used,
+memory::commit commit_of(loaded_conversation&& c, llm::analysis a, const memory::usage& used,
                          std::string_view model);
 
 /// No usable answer: defaults, and the messages are recorded as skipped for `reason`; memory::budget_spent:

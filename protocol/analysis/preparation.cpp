@@ -149,9 +149,12 @@ void fill_messages(loaded_conversation& out, chat::conversation& c, const chat::
       out.span.push_back({static_cast<uint32_t>(out.messages.size()), {}});
       ++next;
     }
-    out.messages.push_back({c.messages[i].from, std::move(c.messages[i].content), std::move(positions[i]),
-                            true, said[i - cut.fresh.front()].time_since_epoch().count(),
-                            static_cast<uint32_t>(i + 1)});
+    auto& m = out.messages.emplace_back();
+    m.from = c.messages[i].from;
+    m.text = std::move(c.messages[i].content);
+    m.position = std::move(positions[i]);
+    m.said_us = said[i - cut.fresh.front()].time_since_epoch().count();
+    m.place = static_cast<uint32_t>(i + 1);
   }
   for (; next <= cut.through_index; ++next)
     out.span.push_back({span_part::not_analysed, std::move(positions[next])});

@@ -13,7 +13,7 @@ namespace {
 
 enum class fold_marks : uint8_t { keep, drop };
 
-bool within(char32_t c, char32_t from, char32_t to) {
+constexpr bool within(char32_t c, char32_t from, char32_t to) {
   return c >= from && c <= to;
 }
 
@@ -101,7 +101,7 @@ char32_t plain_sign(char32_t c) {
   }
 }
 
-char32_t plain_ascii(char32_t c) {
+constexpr char32_t plain_ascii(char32_t c) {
   if (within(c, 'A', 'Z')) return c + ('a' - 'A');
   return c == '`' ? '\'' : c;
 }
@@ -219,20 +219,31 @@ class decomposed {
   bool gap_ = false;
 };
 
+/// What each sign of ASCII becomes; a blank for all white space, and 0: nothing.
+constexpr auto folded_ascii = [] {
+  std::array<char, 128> out{};
+  for (char32_t c = 0; c < out.size(); ++c) {
+    const bool blank = c == ' ' || (c >= 0x09 && c <= 0x0D);
+    const bool shown = c > 0x20 && c < 0x7F;
+    out.at(c) = static_cast<char>(blank ? U' ' : shown ? plain_ascii(c) : U'\0');
+  }
+  return out;
+}();
+
 std::string fold_ascii(std::string_view text) {
-  std::string out(text.size(), '\0');
+  std::string out;
+  out.resize(text.size());
   size_t size = 0;
   bool gap = false;
   for (const char ch : text) {
-    const auto c = static_cast<unsigned char>(ch);
-    if (c == ' ' || within(c, 0x09, 0x0D)) {
+    const char c = folded_ascii[static_cast<unsigned char>(ch)];
+    if (c == ' ') {
       gap = size > 0;
-      continue;
+    } else if (c != '\0') {
+      if (gap) out[size++] = ' ';
+      gap = false;
+      out[size++] = c;
     }
-    if (c < 0x20 || c == 0x7F) continue;
-    if (gap) out[size++] = ' ';
-    gap = false;
-    out[size++] = static_cast<char>(plain_ascii(c));
   }
   out.resize(size);
   return out;

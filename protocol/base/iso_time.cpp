@@ -76,8 +76,9 @@ std::optional<wall_time> parse_iso_time(std::string_view s) {
   const wall_time t = wall_time{sys_days{date}} + hours{h} + minutes{mi} + seconds{sec} +
                       microseconds{micros} - minutes{offset};
   // What the offset moves out of the years with four digits could not be written again.
-  const int in_utc{year_month_day{floor<days>(t)}.year()};
-  if (in_utc < 0 || in_utc > 9999) return std::nullopt;
+  constexpr wall_time first = sys_days{year{0} / 1 / 1};
+  constexpr wall_time end = sys_days{year{10'000} / 1 / 1};
+  if (t < first || t >= end) return std::nullopt;
   return t;
 }
 

@@ -19,7 +19,7 @@ namespace mw::http {
 namespace {
 
 constexpr size_t pooled_transfers = 512;
-constexpr size_t looked_at_in_pool = 8;
+constexpr size_t looked_at_in_pool = 4;
 constexpr auto never = io::clock::time_point::max();
 constexpr int most_kicks = 8;
 
@@ -73,7 +73,7 @@ class client::impl : public std::enable_shared_from_this<client::impl> {
   std::unique_ptr<transfer> take_off(uint64_t id);
   void dispatch();
   void take_queue();
-  std::unique_ptr<transfer> take_from_pool(const std::string& url);
+  std::unique_ptr<transfer> take_from_pool(const request& r);
   void start(queued_request q);
   void put_on(std::unique_ptr<transfer> t);
   void collect();
@@ -271,18 +271,20 @@ void client::impl::take_queue() {
   }
 }
 
-/// One that was used for this URL lately is set up for it already.
-std::unique_ptr<transfer> client::impl::take_from_pool(const std::string& url) {
+/// One that was used for this URL, or for such a request, lately is set up for it already.
+std::unique_ptr<transfer> client::impl::take_from_pool(const request& r) {
   if (pool_.empty())
     return std::make_unique<transfer>(options_, proxies_,
                                       socket_hooks{&impl::on_open, &impl::on_close, this});
   const auto oldest =
       pool_.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(pool_.size(), looked_at_in_pool));
   auto best = pool_.end() - 1;
-  for (auto it = pool_.end(); it-- != oldest;) {
-    if ((*it)->url() != url) continue;
+  int suits = -1;
+  for (auto it = pool_.end(); it-- != oldest && suits < 2;) {
+    const int this_one = (*it)->suits(r);
+    if (this_one <= suits) continue;
+    suits = this_one;
     best = it;
-    break;
   }
   std::swap(*best, pool_.back());
   auto t = std::move(pool_.back());
@@ -291,7 +293,7 @@ std::unique_ptr<transfer> client::impl::take_from_pool(const std::string& url) {
 }
 
 void client::impl::start(queued_request q) {
-  auto t = take_from_pool(q.what.url);
+  auto t = take_from_pool(q.what);
   if (auto ready = t->prepare(std::move(q)); !ready) {
     end(std::move(t), ready.error());
     return;

@@ -16,6 +16,21 @@ namespace {
 
 constexpr size_t usual_headers = 16;
 constexpr size_t max_header_bytes = 256u << 10;
+constexpr size_t expects_from = 1'000'000;  // body bytes; libcurl asks for a 100 from 1 MiB on
+
+bool sends_body(const request& r) {
+  return !r.body.empty() || r.method == "POST" || r.method == "PUT" || r.method == "PATCH";
+}
+
+/// Where the query begins, or npos: it is none that may stand in a URL as it is.
+size_t plain_query(std::string_view url) {
+  const size_t mark = url.find('?');
+  if (mark == std::string_view::npos) return mark;
+  const auto query = url.substr(mark + 1);
+  const bool plain =
+      std::all_of(query.begin(), query.end(), [](char c) { return c > ' ' && c <= '~' && c != '#'; });
+  return plain && !query.empty() ? mark + 1 : std::string_view::npos;
+}
 
 bool usable_url(std::string_view url) {
   return url.starts_with("http://") || url.starts_with("https://");
@@ -112,6 +127,12 @@ transfer::~transfer() {
   curl_slist_free_all(header_list_);
 }
 
+int transfer::suits(const request& r) const {
+  if (url_ == r.url) return 2;
+  const bool sends = method_.starts_with('+');
+  return sends == sends_body(r) && std::string_view{method_}.substr(sends ? 1 : 0) == r.method ? 1 : 0;
+}
+
 status transfer::prepare(queued_request q) {
   current_ = std::move(q);
   started_over_ = false;
@@ -119,7 +140,7 @@ status transfer::prepare(queued_request q) {
   request& r = current_.what;
   if (auto set = set_url(r); !set) return set;
   set_method(r);
-  set_headers(std::move(r.headers), !r.body.empty());
+  set_headers(std::move(r.headers), r.body.size() >= expects_from);
   set_proxy(r);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<int64_t>(1, r.connect_timeout.count())));
@@ -131,8 +152,13 @@ status transfer::prepare(queued_request q) {
 status transfer::set_url(const request& r) {
   if (url_ == r.url) return ok;
   if (!usable_url(r.url)) return fail(errc::misconfigured, "the URL must begin with http:// or https://");
+  // Most requests differ from the last one in their query alone.
+  const size_t query = plain_query(r.url);
+  const bool same_place = query != std::string::npos && plain_query(url_) == query &&
+                          std::string_view{url_}.substr(0, query) == std::string_view{r.url}.substr(0, query);
+  const auto part = same_place ? CURLUPART_QUERY : CURLUPART_URL;
   url_.clear();
-  if (curl_url_set(parsed_url_, CURLUPART_URL, r.url.c_str(), 0) != CURLUE_OK)
+  if (curl_url_set(parsed_url_, part, r.url.c_str() + (same_place ? query : 0), 0) != CURLUE_OK)
     return fail(errc::misconfigured, describe(r) + ": not a URL");
   curl_easy_setopt(easy_, CURLOPT_CURLU, parsed_url_);
   // Without it a burst of requests opens a connection each, before the first one has agreed on HTTP/2.
@@ -153,7 +179,7 @@ void transfer::set_proxy(const request& r) {
 }
 
 void transfer::set_method(const request& r) {
-  const bool sends = !r.body.empty() || r.method == "POST" || r.method == "PUT" || r.method == "PATCH";
+  const bool sends = sends_body(r);
   if (sends) {
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(r.body.size()));
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, r.body.c_str());
@@ -167,8 +193,13 @@ void transfer::set_method(const request& r) {
   method_ = kind;
 }
 
-void transfer::set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body) {
-  if (header_list_ != nullptr && headers == headers_ && has_body == headers_for_body_) return;
+/// libcurl looks through the list some fifteen times a request: nothing is forbidden there that it would not
+/// add.
+void transfer::set_headers(std::vector<std::pair<std::string, std::string>> headers, bool large) {
+  const bool sends = method_.starts_with('+');
+  if (header_list_ != nullptr && headers == headers_ && sends == headers_for_body_ &&
+      large == headers_for_large_)
+    return;
   curl_slist_free_all(header_list_);
   header_list_ = nullptr;
   bool has_type = false;
@@ -182,11 +213,12 @@ void transfer::set_headers(std::vector<std::pair<std::string, std::string>> head
   }
   // As one of these headers it is printed once a request; as libcurl's own option twice.
   if (!user_agent_.empty()) header_list_ = curl_slist_append(header_list_, user_agent_.c_str());
-  header_list_ = curl_slist_append(header_list_, "Expect:");
-  if (!has_type) header_list_ = curl_slist_append(header_list_, "Content-Type:");
+  if (large) header_list_ = curl_slist_append(header_list_, "Expect:");
+  if (sends && !has_type) header_list_ = curl_slist_append(header_list_, "Content-Type:");
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
   headers_ = std::move(headers);
-  headers_for_body_ = has_body;
+  headers_for_body_ = sends;
+  headers_for_large_ = large;
 }
 
 curl_socket_t transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* where) {

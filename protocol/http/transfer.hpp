@@ -40,8 +40,8 @@ class transfer {
 
   CURL* handle() const { return easy_; }
   uint64_t id() const { return current_.id; }
-  /// The one it was used for last.
-  const std::string& url() const { return url_; }
+  /// How well the last request's setting serves this one: 2 as it is, 1 but for the URL, 0 not at all.
+  int suits(const request& r) const;
   /// Makes the handle ready to be added to the multi handle. misconfigured where the URL cannot be one. The
   /// total time-out is the client's: libcurl does not apply it while a request waits for a connection.
   status prepare(queued_request q);
@@ -61,7 +61,7 @@ class transfer {
   status set_url(const request& r);
   void set_proxy(const request& r);
   void set_method(const request& r);
-  void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool has_body);
+  void set_headers(std::vector<std::pair<std::string, std::string>> headers, bool large);
   failure explain(CURLcode code) const;
   bool headers_too_large(CURLcode code) const;
   void forget_answer();
@@ -84,6 +84,7 @@ class transfer {
   CURLU* parsed_url_;
   std::vector<std::pair<std::string, std::string>> headers_;
   bool headers_for_body_ = false;
+  bool headers_for_large_ = false;
   curl_slist* header_list_ = nullptr;
   std::array<char, CURL_ERROR_SIZE> error_{};
 };

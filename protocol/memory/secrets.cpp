@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -310,7 +311,14 @@ const std::vector<announcing_word>& words_from(char first) {
   return all[static_cast<unsigned char>(first)];
 }
 
-enum sign : uint8_t { of_word = 1, begins_word = 2, may_be_foreign_digit = 4 };
+/// What a byte may be, in either case.
+enum sign : uint8_t {
+  begins_spaced = 1,  ///< one of the words, in a script with blanks
+  begins_joined = 2,  ///< one of the words, in a script without
+  of_word = 4,
+  digit = 8,
+  may_be_foreign_digit = 16
+};
 
 const std::array<uint8_t, 256>& signs() {
   static const auto all = [] {
@@ -318,39 +326,86 @@ const std::array<uint8_t, 256>& signs() {
     for (size_t byte = 0; byte < out.size(); ++byte) {
       const char c = static_cast<char>(byte);
       if (is_of_word(c)) out.at(byte) |= of_word;
-      if (!words_from(c).empty()) out.at(byte) |= begins_word;
+      if (!words_from(ascii_lower(c)).empty()) out.at(byte) |= is_spaced(c) ? begins_spaced : begins_joined;
       if (byte == 0xEF || byte == 0xD9 || byte == 0xDB || byte == 0xE0) out.at(byte) |= may_be_foreign_digit;
+      if (is_digit(c)) out.at(byte) |= digit;
     }
     return out;
   }();
   return all;
 }
 
-/// One pass, whatever the number of words: most texts hold none. `t` in lower case. Returns the signs that it
-/// saw.
-unsigned find_words(std::string_view t, pieces& out) {
+/// Which of the two beginnings a byte may be, behind one with these signs: no word begins within a word.
+unsigned may_begin(unsigned before) {
+  return begins_joined | ((before & of_word) != 0 ? 0u : unsigned{begins_spaced});
+}
+
+size_t pair_of(char first, char second) {
+  return size_t{static_cast<unsigned char>(first)} << 8 | static_cast<unsigned char>(second);
+}
+
+/// The first two bytes of the words, in lower case.
+const std::bitset<65'536>& beginnings() {
+  static const auto all = [] {
+    std::bitset<65'536> out;
+    for (const auto word : password_words) out.set(pair_of(word[0], word[1]));
+    for (const auto word : code_words) out.set(pair_of(word[0], word[1]));
+    return out;
+  }();
+  return all;
+}
+
+/// Whether one of the words begins there, in either case.
+bool word_begins(std::string_view t) {
+  if (t.size() < 2 || !beginnings()[pair_of(ascii_lower(t[0]), ascii_lower(t[1]))]) return false;
+  const auto& words = words_from(ascii_lower(t[0]));
+  return std::any_of(words.begin(), words.end(), [&](const announcing_word& w) {
+    return t.size() >= w.word.size() && std::equal(w.word.begin(), w.word.end(), t.begin(),
+                                                   [](char a, char b) { return a == ascii_lower(b); });
+  });
+}
+
+struct glance {
+  bool word = false;
+  bool foreign_digits = false;
+  size_t digits = 0;
+};
+
+/// One look at a text before anything is searched or copied: most hold nothing.
+glance look_at(std::string_view text) {
   const auto& of = signs();
   unsigned seen = 0;
   unsigned before = 0;
-  for (size_t i = 0; i < t.size(); ++i) {
-    const unsigned here = of[static_cast<unsigned char>(t[i])];
-    const bool begins = (here & begins_word) != 0 && !((before & of_word) != 0 && is_spaced(t[i]));
-    before = here;
+  size_t digits = 0;
+  bool word = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned here = of[static_cast<unsigned char>(text[i])];
+    if ((here & may_begin(before)) != 0) word = word || word_begins(text.substr(i));
+    digits += (here / digit) & 1;
     seen |= here;
-    if (!begins) continue;
+    before = here;
+  }
+  return {word, (seen & may_be_foreign_digit) != 0, digits};
+}
+
+/// `t` in lower case.
+void find_words(std::string_view t, pieces& out) {
+  for (size_t i = 0; i < t.size(); ++i) {
+    if (i > 0 && is_of_word(t[i - 1]) && is_spaced(t[i])) continue;
     for (const auto& w : words_from(t[i]))
       if (t.substr(i).starts_with(w.word)) take_value(t, i, w.word, w.code, out);
   }
-  return seen;
 }
 
 pieces find_secrets(std::string_view text) {
-  constexpr std::ptrdiff_t fewest_digits = 8;  // of an IBAN; a number has more
+  constexpr size_t fewest_digits = 8;  // of an IBAN; a number has more
+  const auto seen = look_at(text);
+  const bool digits = seen.digits >= fewest_digits;
   pieces out;
+  if (!seen.word && !digits && !seen.foreign_digits) return out;
   const std::string lower = lower_case(text);
-  const auto seen = find_words(lower, out);
-  const bool digits = std::count_if(text.begin(), text.end(), is_digit) >= fewest_digits;
-  if (digits || (seen & may_be_foreign_digit) != 0) find_numbers(text, out);
+  if (seen.word) find_words(lower, out);
+  if (digits || seen.foreign_digits) find_numbers(text, out);
   if (digits) find_ibans(lower, out);
   return out;
 }

@@ -197,7 +197,9 @@ size_t letters_in(std::string_view text, size_t enough) {
 
 template <size_t N>
 bool begins_with_one_of(std::string_view text, const std::array<std::string_view, N>& list) {
-  return std::any_of(list.begin(), list.end(), [&](std::string_view one) { return text.starts_with(one); });
+  return std::any_of(list.begin(), list.end(), [&](std::string_view one) {
+    return !text.empty() && text.front() == one.front() && text.starts_with(one);
+  });
 }
 
 }  // namespace

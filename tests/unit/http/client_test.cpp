@@ -131,6 +131,38 @@ TEST_CASE("client: a line break in a header value cannot add a header") {
   CHECK(seen.header("x-key") == "a  X-Forged: 1");
 }
 
+TEST_CASE("client: requests that differ in their query alone arrive each with its own") {
+  server_request seen;
+  const auto s = serve([&](const server_request& r) {
+    seen = r;
+    return text("");
+  });
+  mw::io::loop_thread loop;
+  client c{loop.get(), {}};
+  struct step {
+    const char* target;
+    const char* path;  // nullptr: it is no URL
+    const char* user;
+  };
+  for (const auto& [target, path, user] :
+       {step{"/context?user=ann&s=1", "/context", "ann"}, step{"/context?user=b%20c", "/context", "b c"},
+        step{"/context?user=d d", nullptr, nullptr}, step{"/context?user=e#f", "/context", "e"},
+        step{"/context?", "/context", ""}, step{"/context", "/context", ""},
+        step{"/other?user=ann&s=1", "/other", "ann"}, step{"/context?user=ann&s=1", "/context", "ann"},
+        step{"/context?user=a?b", "/context", "a?b"}}) {
+    CAPTURE(target);
+    seen = {};
+    const auto outcome = fetch(c, get(url(s->port(), target)));
+    REQUIRE(outcome.has_value() == (path != nullptr));
+    if (path == nullptr) {
+      CHECK(outcome.error().code == errc::misconfigured);
+      continue;
+    }
+    CHECK(seen.path == path);
+    CHECK(seen.parameter("user") == user);
+  }
+}
+
 TEST_CASE("client: requests one after the other share one connection") {
   const auto s = serve([](const server_request& r) { return text(std::string{r.header("x-n")}); }, 2);
   mw::io::loop_thread loop;
