@@ -1,13 +1,13 @@
 #include "bench/material.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <array>
 #include <random>
 #include <stdexcept>
 
 #include "protocol/analysis/commit_building.hpp"
+#include "protocol/base/base64.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/chat/event.hpp"
 #include "protocol/llm/evidence.hpp"
@@ -153,11 +153,7 @@ std::string embedding_answer(bool base64) {
   w.begin_object().field("object", "list").key("data").begin_array().begin_object();
   w.field("object", "embedding").field("index", 0).key("embedding");
   if (base64) {
-    std::string text(dimensions * sizeof(float) / 3 * 4 + 1, '\0');
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                    reinterpret_cast<const unsigned char*>(numbers.data()), dimensions * sizeof(float));
-    text.pop_back();
-    w.value(text);
+    w.value(mw::base64({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(float)}));
   } else {
     w.floats(numbers);
   }

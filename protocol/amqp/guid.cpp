@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/base/hex.hpp"
+
 namespace mw::amqp {
 namespace {
 
@@ -31,13 +33,11 @@ std::string tag_of_token(const uuid& token) {
 }
 
 std::string to_text(const uuid& token) {
-  static constexpr char hex[] = "0123456789abcdef";
   std::string text;
   text.reserve(36);
   for (size_t i = 0; i < token.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) text.push_back('-');
-    text.push_back(hex[token[i] >> 4]);
-    text.push_back(hex[token[i] & 15]);
+    append_hex(text, token[i]);
   }
   return text;
 }

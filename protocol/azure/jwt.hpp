@@ -9,10 +9,6 @@
 
 namespace mw::azure {
 
-/// Unpadded base64url, as in tokens; nullopt for other text.
-std::optional<std::string> base64url_decode(std::string_view text);
-std::string base64url_encode(std::string_view bytes);
-
 /// The payload's JSON text; nullopt where the token does not have three parts.
 std::optional<std::string> jwt_payload(std::string_view token);
 /// A claim that is a string, as `oid`.

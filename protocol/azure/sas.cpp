@@ -9,7 +9,10 @@
 #include <optional>
 #include <utility>
 
+#include "protocol/base/ascii.hpp"
+#include "protocol/base/base64.hpp"
 #include "protocol/base/epoch.hpp"
+#include "protocol/base/hex.hpp"
 
 namespace mw::azure {
 namespace {
@@ -18,16 +21,9 @@ failure wrong(std::string detail) {
   return fail(dependency::bus, errc::misconfigured, "Service Bus connection string: " + std::move(detail));
 }
 
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n\"");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n\"") - first + 1);
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
+/// Copied with quotation marks around it.
+std::string_view bare(std::string_view text) {
+  return trim(text, " \t\r\n\"");
 }
 
 std::optional<uint64_t> number(std::string_view text) {
@@ -66,16 +62,16 @@ result<bus_connection> parse_connection_string(std::string_view text) {
   bus_connection out;
   std::string_view endpoint;
   bool emulator = false;
-  for (std::string_view rest = trim(text); !rest.empty();) {
+  for (std::string_view rest = bare(text); !rest.empty();) {
     const auto semicolon = rest.find(';');
-    const std::string_view part = trim(rest.substr(0, semicolon));
+    const std::string_view part = bare(rest.substr(0, semicolon));
     rest = semicolon == std::string_view::npos ? std::string_view{} : rest.substr(semicolon + 1);
     if (part.empty()) continue;
     // Only the first '=' divides: keys and signatures contain more of them.
     const auto equals = part.find('=');
     if (equals == std::string_view::npos) return wrong("every part must be Name=Value, divided by ';'");
-    const std::string_view name = trim(part.substr(0, equals));
-    const std::string_view value = trim(part.substr(equals + 1));
+    const std::string_view name = bare(part.substr(0, equals));
+    const std::string_view value = bare(part.substr(equals + 1));
     if (same_word(name, "Endpoint")) endpoint = value;
     if (same_word(name, "SharedAccessKeyName")) out.key_name = value;
     if (same_word(name, "SharedAccessKey")) out.key = value;
@@ -95,7 +91,7 @@ result<bus_connection> parse_connection_string(std::string_view text) {
 }
 
 result<bus_connection> parse_namespace(std::string_view text, uint16_t default_port) {
-  const std::string_view trimmed = trim(text);
+  const std::string_view trimmed = bare(text);
   bus_connection out;
   std::string endpoint{trimmed};
   if (trimmed.find("://") == std::string_view::npos) endpoint = "sb://" + endpoint;
@@ -111,20 +107,14 @@ result<bus_connection> parse_namespace(std::string_view text, uint16_t default_p
 }
 
 std::string percent_encode(std::string_view text) {
-  static constexpr char hex[] = "0123456789ABCDEF";
   static constexpr std::string_view plain = "-_.!~*'()";
   std::string out;
   out.reserve(text.size() * 3 / 2);
   for (const char c : text) {
-    const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (alphanumeric || plain.find(c) != std::string_view::npos) {
+    if (is_letter(c) || is_digit(c) || plain.find(c) != std::string_view::npos)
       out.push_back(c);
-    } else {
-      const auto byte = static_cast<uint8_t>(c);
-      out.push_back('%');
-      out.push_back(hex[byte >> 4]);
-      out.push_back(hex[byte & 15]);
-    }
+    else
+      append_percent(out, c);
   }
   return out;
 }
@@ -140,9 +130,7 @@ std::string make_sas_token(std::string_view audience, std::string_view key_name,
   unsigned int mac_size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(to_sign.data()), to_sign.size(), mac.data(), &mac_size);
-  std::array<unsigned char, EVP_MAX_MD_SIZE * 2> text{};
-  const int length = EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac_size));
-  const std::string_view signature{reinterpret_cast<const char*>(text.data()), static_cast<size_t>(length)};
+  const std::string signature = base64({reinterpret_cast<const char*>(mac.data()), mac_size});
   std::string token = "SharedAccessSignature sr=" + resource;
   token.append("&sig=").append(percent_encode(signature));
   token.append("&se=").append(end);

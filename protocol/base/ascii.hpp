@@ -1,6 +1,7 @@
 // Signs of ASCII, whatever the locale. Called by every reader of foreign text; pure.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,18 @@ inline std::string lower_case(std::string_view text) {
   std::string out{text};
   for (char& c : out) c = ascii_lower(c);
   return out;
+}
+constexpr bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+}
+/// Without any of these signs at both ends.
+constexpr std::string_view trim(std::string_view text, std::string_view signs) {
+  while (!text.empty() && std::find(signs.begin(), signs.end(), text.front()) != signs.end())
+    text.remove_prefix(1);
+  while (!text.empty() && std::find(signs.begin(), signs.end(), text.back()) != signs.end())
+    text.remove_suffix(1);
+  return text;
 }
 /// Without blanks, tabs and line breaks at both ends.
 constexpr std::string_view trim(std::string_view text) {

@@ -1,7 +1,10 @@
 #include "protocol/base/json_writer.hpp"
 
-#include <emmintrin.h>
 #include <fmt/format.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -9,6 +12,7 @@
 #include <cmath>
 
 #include "protocol/base/float_text.hpp"
+#include "protocol/base/hex.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw {
@@ -20,6 +24,7 @@ bool is_plain(char ch) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+#ifdef __SSE2__
 /// Bit k is set where byte k of the sixteen is not plain.
 uint32_t special_mask(const char* sixteen) {
   const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen));
@@ -30,12 +35,15 @@ uint32_t special_mask(const char* sixteen) {
       _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
   return static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(outside, quoting)));
 }
+#endif
 
 /// Index of the first byte at or after `i` that is not plain.
 size_t end_of_plain(std::string_view text, size_t i) {
+#ifdef __SSE2__
   for (; text.size() - i >= 16; i += 16)
     if (const uint32_t mask = special_mask(text.data() + i))
       return i + static_cast<size_t>(std::countr_zero(mask));
+#endif
   while (i < text.size() && is_plain(text[i])) ++i;
   return i;
 }
@@ -63,12 +71,10 @@ escape escape_of(unsigned char c) {
 }
 
 void append_escape(std::string& out, unsigned char c, json_place place) {
-  static constexpr char hex[] = "0123456789abcdef";
   const escape e = escape_of(c);
   out.append(place == json_place::plain ? e.plain : e.in_string);
   if (!e.plain.ends_with("u00")) return;
-  out.push_back(hex[c >> 4]);
-  out.push_back(hex[c & 15]);
+  append_hex(out, c);
 }
 
 std::string_view quote_at(json_place place) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/base/ascii.hpp"
+#include "protocol/base/hex.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/utf8.hpp"
 
@@ -22,9 +23,6 @@ constexpr size_t longest_name = 40;
 constexpr const char* too_early = "the text ends too early";
 constexpr const char* unexpected = "unexpected sign";
 
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20;
 }
@@ -239,7 +237,8 @@ bool scanner::escape() {
     return true;
   }
   const std::string_view rest = in_.substr(at_ + 1);
-  const bool unit = rest.size() >= 5 && rest[0] == 'u' && std::all_of(&rest[1], &rest[5], is_hex);
+  const bool unit = rest.size() >= 5 && rest[0] == 'u' &&
+                    std::all_of(&rest[1], &rest[5], [](char x) { return hex_value(x) >= 0; });
   const bool known = !rest.empty() && std::string_view{R"("\/bfnrt)"}.find(rest[0]) != std::string_view::npos;
   if (unit || known) {
     out_.append(in_.substr(at_, 2));

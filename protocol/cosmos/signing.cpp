@@ -7,6 +7,8 @@
 #include <array>
 #include <ctime>
 
+#include "protocol/base/ascii.hpp"
+#include "protocol/base/base64.hpp"
 #include "protocol/base/epoch.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/http/url.hpp"
@@ -18,42 +20,13 @@ const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-std::string lower(std::string_view text) {
-  std::string out{text};
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(bytes),
-                                static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(n));
-  return out;
-}
-
-/// One code point of `n` well-formed bytes.
-uint32_t code_point(std::string_view s) {
-  const auto at = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(s[i])); };
-  switch (s.size()) {
-    case 2:
-      return (at(0) & 0x1FU) << 6 | (at(1) & 0x3FU);
-    case 3:
-      return (at(0) & 0x0FU) << 12 | (at(1) & 0x3FU) << 6 | (at(2) & 0x3FU);
-    case 4:
-      return (at(0) & 0x07U) << 18 | (at(1) & 0x3FU) << 12 | (at(2) & 0x3FU) << 6 | (at(3) & 0x3FU);
-    default:
-      return at(0);
-  }
-}
-
-void append_escaped(std::string& out, uint32_t code) {
+void append_escaped(std::string& out, char32_t code) {
   if (code >= 0x10000) {
     code -= 0x10000;
-    out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (code >> 10), 0xDC00 + (code & 0x3FF));
+    out +=
+        fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (uint32_t{code} >> 10), 0xDC00 + (uint32_t{code} & 0x3FF));
   } else if (code < 0x20 || code >= 0x7F) {
-    out += fmt::format("\\u{:04x}", code);
+    out += fmt::format("\\u{:04x}", uint32_t{code});
   } else {
     if (code == '"' || code == '\\') out += '\\';
     out += static_cast<char>(code);
@@ -63,18 +36,10 @@ void append_escaped(std::string& out, uint32_t code) {
 }  // namespace
 
 result<std::string> decode_key(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  const auto refused = [] {
+  auto bytes = base64_bytes(trim(text));
+  if (!bytes || bytes->empty())
     return fail(errc::misconfigured, "the Cosmos DB key is not base64; copy the account's primary key whole");
-  };
-  if (text.empty() || text.size() % 4 != 0) return refused();
-  std::string out(text.size() / 4 * 3, '\0');
-  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(text),
-                                static_cast<int>(text.size()));
-  if (n < 0) return refused();
-  const size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  out.resize(static_cast<size_t>(n) - padding);
-  return out;
+  return std::move(*bytes);
 }
 
 std::string http_date(std::chrono::system_clock::time_point t) {
@@ -98,8 +63,8 @@ std::chrono::system_clock::time_point parse_http_date(std::string_view text) {
 }
 
 std::string signature(std::string_view key_bytes, const signed_parts& p) {
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n\n", lower(p.method), lower(p.resource_type), p.link, lower(p.date));
+  const std::string text = fmt::format("{}\n{}\n{}\n{}\n\n", lower_case(p.method),
+                                       lower_case(p.resource_type), p.link, lower_case(p.date));
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   HMAC(EVP_sha256(), key_bytes.data(), static_cast<int>(key_bytes.size()), bytes_of(text), text.size(),
@@ -117,11 +82,7 @@ std::string token_authorization(std::string_view token) {
 
 std::string partition_key_header(std::string_view value) {
   std::string out = "[\"";
-  for (size_t i = 0; i < value.size();) {
-    const size_t n = utf8_length_at(value, i);
-    append_escaped(out, n == 0 ? 0xFFFD : code_point(value.substr(i, n)));
-    i += n == 0 ? 1 : n;
-  }
+  for (size_t i = 0; i < value.size();) append_escaped(out, next_code_point(value, i));
   out += "\"]";
   return out;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/base/word_sign.hpp"
 
@@ -56,17 +57,11 @@ constexpr std::array<std::string_view, 41> denials{"not",
                                                    "\u03b4\u03b5\u03bd",
                                                    "\u03bc\u03b7\u03bd"};
 
-std::string_view stripped(std::string_view text, std::string_view of) {
-  const size_t first = text.find_first_not_of(of);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(of) - first + 1);
-}
-
 /// Without one pair of quotation marks, and without blanks and full stops at the ends.
 std::string_view bare_quote(std::string_view quote) {
   if (quote.starts_with('"')) quote.remove_prefix(1);
   if (quote.ends_with('"')) quote.remove_suffix(1);
-  return stripped(quote, ". ");
+  return trim(quote, ". ");
 }
 
 /// The parts between ellipses, "[...]" and "(...)" as well.
@@ -81,7 +76,7 @@ std::vector<std::string_view> parts_of(std::string_view quote) {
       quote.remove_prefix(std::min(quote.find_first_not_of('.'), quote.size()));
       if (quote.starts_with(']') || quote.starts_with(')')) quote.remove_prefix(1);
     }
-    part = stripped(part, " ");
+    part = trim(part, " ");
     if (!part.empty()) parts.push_back(part);
   }
   return parts;
@@ -128,10 +123,10 @@ std::optional<size_t> find_words(std::string_view text, std::string_view words) 
 
 /// A clause between signs, of one sentence, that denies nothing.
 bool is_clause(std::string_view before, std::string_view left_out) {
-  const auto clause = stripped(left_out, " ");
+  const auto clause = trim(left_out, " ");
   if (clause.empty() || clause.find_first_of(".!?;") != std::string_view::npos || denies(clause))
     return false;
-  const auto begin = stripped(before, " ");
+  const auto begin = trim(before, " ");
   const bool opened = clause_signs.find(clause.front()) != std::string_view::npos ||
                       (!begin.empty() && clause_signs.find(begin.back()) != std::string_view::npos);
   return opened && (clause.back() == ')' || clause_signs.find(clause.back()) != std::string_view::npos);

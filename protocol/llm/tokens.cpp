@@ -1,6 +1,6 @@
-#include <emmintrin.h>
-
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "protocol/llm/analyst.hpp"
 
@@ -8,7 +8,10 @@ namespace mw::llm {
 namespace {
 
 bool all_ascii(const char* sixteen) {
-  return _mm_movemask_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen))) == 0;
+  constexpr uint64_t high_bits = 0x8080'8080'8080'8080;
+  std::array<uint64_t, 2> halves{};
+  std::memcpy(halves.data(), sixteen, sizeof halves);
+  return ((halves[0] | halves[1]) & high_bits) == 0;
 }
 
 /// In quarters of a token, by the first byte of a code point: Latin letters share a token, ideographs have

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "protocol/base/folding.hpp"
+#include "protocol/base/hex.hpp"
 #include "protocol/base/utf8.hpp"
 #include "protocol/memory/commit.hpp"
 #include "protocol/memory/first_folding.hpp"
@@ -86,13 +87,7 @@ std::string hex_sha256(std::string_view domain, std::string_view text) {
   input.append(text);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest.data());
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char b : digest) {
-    out.push_back(hex[b >> 4]);
-    out.push_back(hex[b & 15]);
-  }
-  return out;
+  return hex(digest);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A message's trace context, the connection string of Application Insights, and what an OTLP receiver
 // answers. Holds: a context that is read is written with the digits that it was read from; an error has
 // words.
+#include "protocol/base/hex.hpp"
 #include "protocol/observe/trace/connection_string.hpp"
 #include "protocol/observe/trace/job_trace.hpp"
 #include "protocol/observe/trace/otlp_encoding.hpp"
@@ -12,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto text = fuzz::text_of(data, size);
   const fuzz::heap_bound bound{size, 200, 64 << 10};
   if (const auto context = observe::parse_traceparent(text)) {
-    std::string written = observe::hex(context->trace) + "-" + observe::hex(context->span) + "-";
-    observe::append_hex(written, &context->flags, 1);
+    std::string written = mw::hex(context->trace) + "-" + mw::hex(context->span) + "-";
+    mw::append_hex(written, context->flags);
     fuzz::same(text.substr(3, written.size()), written, "a trace context keeps its digits");
   }
   if (const auto read = observe::parse_insights_connection(text)) {

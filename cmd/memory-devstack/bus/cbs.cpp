@@ -11,6 +11,10 @@
 #include "cmd/memory-devstack/bus/requests.hpp"
 #include "cmd/memory-devstack/jwt/jwt.hpp"
 
+#include "protocol/base/base64.hpp"
+
+#include "protocol/http/url.hpp"
+
 namespace mw::devstack {
 namespace {
 
@@ -20,31 +24,12 @@ response refused(std::string why) {
   return {401, std::move(why), "amqp:unauthorized-access", {}};
 }
 
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      plain.push_back(text[i]);
-      continue;
-    }
-    unsigned byte = 0;
-    const char* first = text.data() + i + 1;
-    if (text.size() - i < 3 || std::from_chars(first, first + 2, byte, 16).ptr != first + 2)
-      return std::nullopt;
-    plain.push_back(static_cast<char>(byte));
-    i += 2;
-  }
-  return plain;
-}
-
 std::string signature(std::string_view key, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
-  std::array<unsigned char, EVP_MAX_MD_SIZE * 2> base64{};
-  const int n = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(size));
-  return {base64.begin(), base64.begin() + n};
+  return base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 struct sas_token {
@@ -67,7 +52,7 @@ std::optional<sas_token> parse_sas(std::string_view token) {
     if (part.starts_with("sr=")) t.resource_encoded = text;
     if (part.starts_with("se=")) t.expiry_text = text;
     if (part.starts_with("skn=")) named = !text.empty();
-    if (part.starts_with("sig=")) t.signature = percent_decode(text).value_or("");
+    if (part.starts_with("sig=")) t.signature = http::percent_decode(text).value_or("");
   }
   int64_t seconds = 0;
   const char* end = t.expiry_text.data() + t.expiry_text.size();
@@ -131,7 +116,7 @@ response put_token(const request& r, const token_rules& rules, wall_ms now, gran
   const std::string signed_text = std::string{sas->resource_encoded} + "\n" + std::string{sas->expiry_text};
   if (!rules.sas_key.empty() && !same_text(signature(rules.sas_key, signed_text), sas->signature))
     return refused("InvalidSignature: the token has an invalid signature.");
-  const auto resource = percent_decode(sas->resource_encoded);
+  const auto resource = http::percent_decode(sas->resource_encoded);
   if (!resource || !may_use({{normal_address(*resource), {sas->expiry}}}, *name->text(), now))
     return refused("InvalidAudience: the token's resource does not cover the name.");
   granted[normal_address(*name->text())] = {sas->expiry};

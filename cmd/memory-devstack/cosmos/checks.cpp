@@ -1,11 +1,11 @@
 #include "cmd/memory-devstack/cosmos/checks.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <simdjson.h>
 
 #include <array>
 
+#include "protocol/base/base64.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/cosmos/signing.hpp"
 #include "protocol/http/url.hpp"
@@ -33,19 +33,6 @@ std::string part_of(std::string_view text, std::string_view name) {
   return {};
 }
 
-std::string base64url_decode(std::string_view text) {
-  std::string plain{text};
-  for (char& c : plain) c = c == '-' ? '+' : c == '_' ? '/' : c;
-  while (plain.size() % 4 != 0) plain += '=';
-  std::string out(plain.size() / 4 * 3, '\0');
-  const int n =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(plain.data()), static_cast<int>(plain.size()));
-  if (n < 0) return {};
-  while (!out.empty() && out.back() == '\0') out.pop_back();
-  return out;
-}
-
 std::optional<http::server_response> check_token(const std::string& token, const access& a,
                                                  std::chrono::system_clock::time_point now) {
   if (!a.entra) return refusal(403, "Forbidden", "Entra tokens are turned off for this account");
@@ -53,7 +40,8 @@ std::optional<http::server_response> check_token(const std::string& token, const
   const size_t second = token.find('.', first == std::string::npos ? first : first + 1);
   if (second == std::string::npos || token.find('.', second + 1) != std::string::npos)
     return unauthorized("The aad token is not a JSON web token.");
-  const std::string claims = base64url_decode(std::string_view{token}.substr(first + 1, second - first - 1));
+  const std::string claims =
+      base64url_bytes(std::string_view{token}.substr(first + 1, second - first - 1)).value_or("");
   std::string audience;
   uint64_t expires = 0;
   const auto read = memory::json_fields::parse(claims, "token", [&](const memory::json_fields& f) {

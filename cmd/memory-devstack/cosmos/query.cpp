@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/memory/json_fields.hpp"
 
@@ -13,12 +14,6 @@ namespace {
 
 failure refused(std::string_view why) {
   return fail(errc::rejected, fmt::format("Syntax error: {}", why));
-}
-
-std::string_view trim(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
 }
 
 /// "c.a, c.b" into names; false where it is something else.

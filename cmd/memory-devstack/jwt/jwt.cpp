@@ -8,6 +8,8 @@
 
 #include "protocol/azure/jwt.hpp"
 
+#include "protocol/base/base64.hpp"
+
 namespace mw::devstack {
 namespace {
 
@@ -16,7 +18,7 @@ std::string signature_of(std::string_view text, std::string_view key) {
   unsigned size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
-  return azure::base64url_encode({reinterpret_cast<const char*>(mac.data()), size});
+  return base64url({reinterpret_cast<const char*>(mac.data()), size});
 }
 
 std::string_view without_slash(std::string_view text) {
@@ -31,8 +33,8 @@ failure wrong(const char* words) {
 }  // namespace
 
 std::string sign_jwt(std::string_view payload, std::string_view key) {
-  std::string token = azure::base64url_encode(R"({"typ":"JWT","alg":"HS256"})");
-  token.append(".").append(azure::base64url_encode(payload));
+  std::string token = base64url(R"({"typ":"JWT","alg":"HS256"})");
+  token.append(".").append(base64url(payload));
   const std::string signature = signature_of(token, key);
   return token.append(".").append(signature);
 }

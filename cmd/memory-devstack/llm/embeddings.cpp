@@ -1,13 +1,12 @@
 #include "cmd/memory-devstack/llm/embeddings.hpp"
 
-#include <openssl/evp.h>
 #include <simdjson.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "cmd/memory-devstack/llm/text.hpp"
 #include "cmd/memory-devstack/llm/tokens.hpp"
+#include "protocol/base/base64.hpp"
 #include "protocol/base/fnv.hpp"
 #include "protocol/base/json_writer.hpp"
 
@@ -75,14 +74,7 @@ std::variant<embeddings_request, api_error> parse_request(std::string_view body)
 }
 
 std::string base64_of(const std::vector<float>& numbers) {
-  std::string bytes(numbers.size() * sizeof(float), '\0');
-  std::memcpy(bytes.data(), numbers.data(), bytes.size());
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int n =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(n));
-  return out;
+  return base64({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(float)});
 }
 
 uint64_t hash_of(std::string_view text, uint64_t seed) {

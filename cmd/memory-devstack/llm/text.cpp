@@ -1,5 +1,6 @@
 #include "cmd/memory-devstack/llm/text.hpp"
 
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw::standin {
@@ -101,13 +102,6 @@ std::vector<std::string_view> sentences_of(std::string_view text) {
   }
   close(text.size());
   return sentences;
-}
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\n";
-  const size_t begin = text.find_first_not_of(blank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blank) - begin + 1);
 }
 
 bool contains_words(std::string_view text, std::string_view needle) {

@@ -22,7 +22,6 @@ std::vector<word> words_of(std::string_view text);
 /// Sentences (views into `text`), ended by . ! ? or a line break; the end mark belongs to the sentence.
 std::vector<std::string_view> sentences_of(std::string_view text);
 std::string fold(std::string_view text);
-std::string_view trim(std::string_view text);
 /// Whether `needle` occurs in `text` as whole words, both folded.
 bool contains_words(std::string_view text, std::string_view needle);
 /// Upper-cases the first letter (ASCII and two-byte Latin).

@@ -8,6 +8,7 @@
 #include "cmd/memory-devstack/llm/operations.hpp"
 #include "cmd/memory-devstack/llm/statements.hpp"
 #include "cmd/memory-devstack/llm/text.hpp"
+#include "protocol/base/ascii.hpp"
 #include "protocol/base/utf8.hpp"
 
 namespace mw::standin {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cmd/memory-devstack/llm/text.hpp"
+#include "protocol/base/ascii.hpp"
 
 namespace mw::standin {
 namespace {

@@ -1,30 +1,19 @@
 #include "protocol/observe/trace/connection_string.hpp"
 
 #include <algorithm>
-#include <cctype>
+
+#include "protocol/base/ascii.hpp"
+#include "protocol/base/hex.hpp"
 
 namespace mw::observe {
 
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out{text};
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 bool is_uuid(std::string_view text) {
   if (text.size() != 36) return false;
   for (size_t i = 0; i < text.size(); ++i) {
     const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0) return false;
+    if (dash ? text[i] != '-' : hex_value(text[i]) < 0) return false;
   }
   return true;
 }
@@ -48,13 +37,13 @@ result<insights_connection> parse_insights_connection(std::string_view text) {
   std::string location;
   while (!text.empty()) {
     const size_t semicolon = std::min(text.find(';'), text.size());
-    const auto part = trimmed(text.substr(0, semicolon));
+    const auto part = trim(text.substr(0, semicolon));
     text.remove_prefix(std::min(semicolon + 1, text.size()));
     if (part.empty()) continue;
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos) return wrong("a part is not KEY=VALUE");
-    const auto key = lower(trimmed(part.substr(0, equals)));
-    const std::string value{trimmed(part.substr(equals + 1))};
+    const auto key = lower_case(trim(part.substr(0, equals)));
+    const std::string value{trim(part.substr(equals + 1))};
     if (key == "instrumentationkey") out.instrumentation_key = value;
     if (key == "ingestionendpoint") out.endpoint = value;
     if (key == "endpointsuffix") suffix = value;
@@ -67,7 +56,7 @@ result<insights_connection> parse_insights_connection(std::string_view text) {
                    : location.empty() ? "https://dc." + suffix
                                       : "https://" + location + ".dc." + suffix;
   }
-  const auto scheme = lower(out.endpoint.substr(0, out.endpoint.find(':')));
+  const auto scheme = lower_case(out.endpoint.substr(0, out.endpoint.find(':')));
   if ((scheme != "https" && scheme != "http") || out.endpoint.size() < scheme.size() + 4)
     return wrong("IngestionEndpoint is not an http or https URL");
   while (out.endpoint.ends_with('/')) out.endpoint.pop_back();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "protocol/base/hex.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/utf8.hpp"
 

@@ -1,15 +1,15 @@
 #include "protocol/observe/trace/job_trace.hpp"
 
-#include <algorithm>
+#include "protocol/base/ascii.hpp"
+#include "protocol/base/hex.hpp"
 
 namespace mw::observe {
 
 namespace {
 
+/// In lower case, as the standard has it.
 int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
+  return ascii_lower(c) == c ? hex_value(c) : -1;
 }
 
 bool read_hex(std::string_view text, uint8_t* out, size_t count) {
@@ -40,26 +40,6 @@ std::optional<trace_context> parse_traceparent(std::string_view text) {
   const int low = digit(text[54]);
   if (high < 0 || low < 0) return std::nullopt;
   out.flags = static_cast<uint8_t>(high * 16 + low);
-  return out;
-}
-
-void append_hex(std::string& out, const uint8_t* bytes, size_t count) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (size_t i = 0; i < count; ++i) {
-    out.push_back(digits[bytes[i] >> 4]);
-    out.push_back(digits[bytes[i] & 15]);
-  }
-}
-
-std::string hex(const std::array<uint8_t, 16>& id) {
-  std::string out;
-  append_hex(out, id.data(), id.size());
-  return out;
-}
-
-std::string hex(const std::array<uint8_t, 8>& id) {
-  std::string out;
-  append_hex(out, id.data(), id.size());
   return out;
 }
 

@@ -33,11 +33,6 @@ std::optional<trace_context> parse_traceparent(std::string_view text);
 /// What of it counts; a later version may carry more behind.
 inline constexpr size_t traceparent_length = 55;
 
-/// Lower-case hex.
-void append_hex(std::string& out, const uint8_t* bytes, size_t count);
-std::string hex(const std::array<uint8_t, 16>& id);
-std::string hex(const std::array<uint8_t, 8>& id);
-
 /// Conversation text of one call, as JSON arrays of the GenAI conventions' messages.
 struct chat_text {
   std::string input;

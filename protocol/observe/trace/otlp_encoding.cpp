@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 
+#include "protocol/base/hex.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/utf8.hpp"
 

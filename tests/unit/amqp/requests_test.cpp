@@ -4,6 +4,7 @@
 #include "protocol/amqp/management.hpp"
 #include "protocol/amqp/request_link.hpp"
 #include "protocol/azure/jwt.hpp"
+#include "protocol/base/base64.hpp"
 
 using namespace mw::amqp;
 
@@ -42,7 +43,7 @@ TEST_CASE("requests: put-token carries type, audience, expiry and the token itse
 }
 
 TEST_CASE("requests: put-token of a jwt tells the end that the token itself names, our clock may be wrong") {
-  const std::string token = "e30." + mw::azure::base64url_encode(R"({"exp":1700003600})") + ".c2ln";
+  const std::string token = "e30." + mw::base64url(R"({"exp":1700003600})") + ".c2ln";
   const auto r = put_token_request({"jwt", token, {}}, "sb://host/t/Subscriptions/s");
   const value properties = only(r.application_properties);
   CHECK(find_key(properties, "expiration")->integer() == 1'700'003'600'000);

@@ -4,6 +4,7 @@
 #include "protocol/azure/refresh.hpp"
 #include "protocol/azure/roles.hpp"
 #include "protocol/azure/token_answer.hpp"
+#include "protocol/base/base64.hpp"
 
 using namespace std::chrono_literals;
 using namespace mw;
@@ -23,7 +24,7 @@ http::response answer(int status, std::string body,
 const auto noon = std::chrono::system_clock::from_time_t(1'700'000'000);
 
 std::string token_with(std::string_view payload) {
-  return "e30." + base64url_encode(payload) + ".c2ln";
+  return "e30." + base64url(payload) + ".c2ln";
 }
 
 }  // namespace
@@ -37,9 +38,8 @@ TEST_CASE("token: claims are read from the payload; what is no token has none") 
   CHECK_FALSE(jwt_number(token, "oid"));
   for (const char* other : {"", "opaque", "a.b", "a.!!.c", "e30.W10.x", "e30.bnVsbA.x"})
     CHECK(jwt_text(other, "oid").empty());
-  CHECK_FALSE(base64url_decode("a"));
-  CHECK(base64url_decode(base64url_encode(std::string_view{"\0\xff\x10z", 4})) ==
-        std::string{"\0\xff\x10z", 4});
+  CHECK_FALSE(base64url_bytes("a"));
+  CHECK(base64url_bytes(base64url(std::string_view{"\0\xff\x10z", 4})) == std::string{"\0\xff\x10z", 4});
 }
 
 TEST_CASE("answer of a token endpoint: life from expires_in, as a number or a text") {

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <openssl/evp.h>
 
 #include <atomic>
 #include <future>
@@ -9,21 +8,12 @@
 #include "protocol/base/json_writer.hpp"
 #include "tests/unit/cosmos/fixture.hpp"
 
+#include "protocol/base/base64.hpp"
+
 using namespace mw;
 using namespace mw::cosmos;
 
 namespace {
-
-std::string base64url(std::string_view text) {
-  std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
-  const int n =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<size_t>(n));
-  while (out.ends_with('=')) out.pop_back();
-  for (char& c : out) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  return out;
-}
 
 std::string token_for(std::string_view audience, std::chrono::seconds life) {
   const auto until = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + life);

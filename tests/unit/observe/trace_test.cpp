@@ -1,6 +1,8 @@
 #include "protocol/observe/trace/trace_book.hpp"
 #include "tests/unit/observe/trace_fixture.hpp"
 
+#include "protocol/base/hex.hpp"
+
 using namespace mw::observe;
 using namespace mw::observe::testing;
 using mw::event_ids;
@@ -12,7 +14,7 @@ std::string traceparent(int n) {
   c.trace[15] = static_cast<uint8_t>(n);
   c.trace[14] = static_cast<uint8_t>(n >> 8);
   c.span[7] = 1;
-  return fmt::format("00-{}-{}-01", hex(c.trace), hex(c.span));
+  return fmt::format("00-{}-{}-01", mw::hex(c.trace), mw::hex(c.span));
 }
 
 /// A book that keeps what it hands on.
@@ -47,8 +49,8 @@ struct scene {
 TEST_CASE("traceparent: version 00 exactly, later versions with more behind, no zero ids, no capitals") {
   const auto c = parse_traceparent(some_traceparent);
   REQUIRE(c);
-  CHECK(hex(c->trace) == "0af7651916cd43dd8448eb211c80319c");
-  CHECK(hex(c->span) == "b7ad6b7169203331");
+  CHECK(mw::hex(c->trace) == "0af7651916cd43dd8448eb211c80319c");
+  CHECK(mw::hex(c->span) == "b7ad6b7169203331");
   CHECK(c->flags == 1);
   CHECK(parse_traceparent("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more"));
   for (const auto* bad : {"", "00-", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
