@@ -132,7 +132,7 @@ void receiver_state::take_routes(const routes& r) {
   if (!new_dispatcher) return;
   const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher);
   for (const auto& [sequence, d] : unsettled_)
-    if (!told_.contains(sequence)) self_->send(dispatcher, d);
+    if (!pending_settlements_.contains(sequence)) self_->send(dispatcher, d);
   if (drains_.empty()) {
     tell_closed();
   } else {
@@ -152,7 +152,7 @@ void receiver_state::forget_grants() {
   std::fill(drains_.begin(), drains_.end(), false);
   if (ready_) drain_link(false);
   for (const int64_t sequence : adopted_)
-    if (!told_.contains(sequence)) link_->give_up(sequence);
+    if (!pending_settlements_.contains(sequence)) link_->give_up(sequence);
   adopted_.clear();
 }
 
@@ -175,18 +175,18 @@ void receiver_state::take_link(const link_event& e) {
     case link_event::what::delivered:
       return take_delivered(*e.received);
     case link_event::what::settle_again:
-      if (told_.contains(e.sequence_number)) settle_by_token(e.sequence_number);
+      if (pending_settlements_.contains(e.sequence_number)) settle_by_token(e.sequence_number);
       return;
     case link_event::what::settled:
       return take_settled(e);
     case link_event::what::not_released:
-      told_.erase(e.sequence_number);
+      pending_settlements_.erase(e.sequence_number);
       second_try_.erase(e.sequence_number);
       if (dispatcher) self_->send(dispatcher, not_released{e.sequence_number});
       return;
     case link_event::what::lock_lost:
       services_->metrics.locks_lost.Increment();
-      if (const auto told = told_.find(e.sequence_number); told != told_.end())
+      if (const auto told = pending_settlements_.find(e.sequence_number); told != pending_settlements_.end())
         trace_settled(*services_, e.sequence_number, to_string(told->second.what), &lost_lock,
                       self_->clock().now());
       unsettled_.erase(e.sequence_number);
@@ -244,7 +244,7 @@ void receiver_state::take_delivered(const amqp::incoming& in) {
 
 // A bus that was made anew counts from the start again: what had this number is gone with the old one.
 void receiver_state::forget(int64_t sequence_number) {
-  told_.erase(sequence_number);
+  pending_settlements_.erase(sequence_number);
   second_try_.erase(sequence_number);
   adopted_.erase(sequence_number);
   std::erase(released_, sequence_number);
@@ -252,7 +252,8 @@ void receiver_state::forget(int64_t sequence_number) {
 
 void receiver_state::settle_all(const settle& s) {
   for (const auto& one : s.settlements) {
-    if (!told_.insert_or_assign(one.sequence_number, one).second) continue;  // its answer is on the way
+    if (!pending_settlements_.insert_or_assign(one.sequence_number, one).second)
+      continue;  // its answer is on the way
     const auto outcome = outcome_of(one);
     if (outcome.kind == amqp::outcome_kind::release && !drains_.empty()) {
       released_.push_back(one.sequence_number);
@@ -274,13 +275,13 @@ void receiver_state::take_drained() {
   if (asked) tell_closed();
   if (!drains_.empty()) return;
   for (const int64_t sequence : std::exchange(released_, {}))
-    if (const auto told = told_.find(sequence); told != told_.end())
+    if (const auto told = pending_settlements_.find(sequence); told != pending_settlements_.end())
       link_->settle(sequence, outcome_of(told->second));
 }
 
 void receiver_state::take_settled(const link_event& e) {
-  const auto told = told_.find(e.sequence_number);
-  if (told == told_.end()) return;
+  const auto told = pending_settlements_.find(e.sequence_number);
+  if (told == pending_settlements_.end()) return;
   const bool lost = e.failed && e.error.code == errc::lock_lost;
   if (e.failed && !lost && try_again(e)) return;
   if (e.failed) {
@@ -292,7 +293,7 @@ void receiver_state::take_settled(const link_event& e) {
   count_settled(services_->metrics, told->second, e.failed);
   trace_settled(*services_, e.sequence_number, to_string(told->second.what), e.failed ? &e.error : nullptr,
                 self_->clock().now());
-  told_.erase(told);
+  pending_settlements_.erase(told);
   second_try_.erase(e.sequence_number);
   unsettled_.erase(e.sequence_number);
   adopted_.erase(e.sequence_number);
@@ -321,7 +322,7 @@ void receiver_state::settle_by_token(int64_t sequence_number) {
   const auto held = unsettled_.find(sequence_number);
   if (held != unsettled_.end())
     link_->adopt({{sequence_number, token_of(held->second.token_high, held->second.token_low)}});
-  link_->settle(sequence_number, outcome_of(told_.at(sequence_number)));
+  link_->settle(sequence_number, outcome_of(pending_settlements_.at(sequence_number)));
 }
 
 void receiver_state::adopt_all(const adopt& a) {

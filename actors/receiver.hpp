@@ -50,8 +50,8 @@ class receiver_state {
   std::unordered_map<int64_t, delivery> unsettled_;
   std::unordered_set<int64_t>
       adopted_;  ///< received by an earlier connection: only the dispatcher knows them
-  std::unordered_map<int64_t, flow::settlement> told_;  ///< settlements without an answer yet
-  std::unordered_set<int64_t> second_try_;              ///< refused once, tried again by lock token
+  std::unordered_map<int64_t, flow::settlement> pending_settlements_;  ///< settlements without an answer yet
+  std::unordered_set<int64_t> second_try_;  ///< refused once, tried again by lock token
 };
 
 receiver_actor::behavior_type receiver(receiver_actor::stateful_pointer<receiver_state> self,

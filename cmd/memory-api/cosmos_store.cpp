@@ -75,7 +75,7 @@ result<std::unique_ptr<cosmos_store>> cosmos_store::open(cosmos::store_options o
   return store;
 }
 
-result<cosmos::answer> cosmos_store::ask(cosmos::ask what) const {
+result<cosmos::answer> cosmos_store::ask(cosmos::request what) const {
   return wait_for<cosmos::answer>(
       [&](auto done) { core_->items->send(std::move(what), core_->deadline(), std::move(done)); });
 }
@@ -87,11 +87,11 @@ result<cosmos::stored_pair> cosmos_store::load(const std::string& user_id,
 }
 
 result<std::optional<memory::profile>> cosmos_store::profile(const std::string& user_id) const {
-  return cosmos::profile_of(ask(cosmos::read_profile_ask(*core_, user_id)), user_id);
+  return cosmos::profile_of(ask(cosmos::read_profile_request(*core_, user_id)), user_id);
 }
 
 bool cosmos_store::remove(const memory::record& r) const {
-  const auto gone = ask(cosmos::remove_record_ask(*core_, r));
+  const auto gone = ask(cosmos::remove_record_request(*core_, r));
   return gone && gone->found();
 }
 
@@ -100,13 +100,14 @@ void cosmos_store::empty_outdated(const std::string& user_id, const std::string&
     auto pair = load(user_id, session_id);
     if (!pair || !pair->conversation || cosmos::is_forgotten(*pair->conversation, pair->user)) return;
     if (!memory::empty_outdated(*pair->conversation, pair->user)) return;
-    const auto done = ask(cosmos::write_record_ask(*core_, *pair->conversation, pair->conversation->etag));
+    const auto done =
+        ask(cosmos::write_record_request(*core_, *pair->conversation, pair->conversation->etag));
     if (!done || done->found()) return;
   }
 }
 
 result<std::vector<memory::record>> cosmos_store::scan(const std::string& user_id, size_t most) const {
-  cosmos::ask query;
+  cosmos::request query;
   query.op = cosmos::operation::query;
   query.container = core_->names.conversations;
   query.user_id = user_id;
@@ -152,7 +153,7 @@ result<written> cosmos_store::update_profile(const std::string& user_id, const p
     if (const auto met = api::check(p, etag); !met) return met.error();
     auto current = std::move(*stored).value_or(memory::profile{});
     current.user_id = user_id;
-    const auto done = ask(cosmos::write_profile_ask(*core_, change(std::move(current)), etag));
+    const auto done = ask(cosmos::write_profile_request(*core_, change(std::move(current)), etag));
     if (!done) return done.error();
     if (done->found()) return written{done->etag, etag.empty()};
   }
@@ -246,7 +247,7 @@ result<written> cosmos_store::put_summary(const memory::record& summary, const p
     if (visible && cosmos::is_forgotten(*visible, pair->user)) visible.reset();
     if (const auto met = api::check(p, visible ? visible->etag : std::string{}); !met) return met.error();
     const auto next = merge_summary(summary, visible, pair->user, now);
-    const auto done = ask(cosmos::write_record_ask(*core_, next, etag));
+    const auto done = ask(cosmos::write_record_request(*core_, next, etag));
     if (!done) return done.error();
     if (done->found()) return written{done->etag, !visible, loses_embedding(visible, next)};
   }
@@ -262,7 +263,7 @@ result<forgotten> cosmos_store::forget_everything(std::string_view user_id, cons
   // where they cannot be read. The wish does not wait for that.
   const auto read = scan(user, std::numeric_limits<size_t>::max());
   const auto analysed = read ? *read : std::vector<memory::record>{};
-  cosmos::ask look;
+  cosmos::request look;
   look.op = cosmos::operation::container;
   look.container = core_->names.user_memories;
   const bool expires = has_default_ttl(ask(std::move(look)));

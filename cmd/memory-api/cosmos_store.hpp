@@ -45,7 +45,7 @@ class cosmos_store final : public document_store {
  private:
   cosmos_store() : http_(loop_.get(), {}) {}
   /// Sends and waits.
-  result<cosmos::answer> ask(cosmos::ask what) const;
+  result<cosmos::answer> ask(cosmos::request what) const;
   result<cosmos::stored_pair> load(const std::string& user_id, const std::string& session_id) const;
   result<std::optional<memory::profile>> profile(const std::string& user_id) const;
   /// The records of the partition, visible or not, without embeddings; about `most` of them.

@@ -5,7 +5,7 @@
 namespace mw::api {
 
 entra::entra(const entra_access& who, const log& l) : http_(loop_.get(), {.ca_file = who.ca_file}) {
-  azure::means m{.loop = loop_.get(), .http = http_};
+  azure::credential_context m{.loop = loop_.get(), .http = http_};
   m.seed = static_cast<uint64_t>(getpid());
   azure::identity_options o;
   o.seed = m.seed;

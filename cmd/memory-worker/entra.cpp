@@ -6,7 +6,7 @@ namespace mw {
 
 std::shared_ptr<azure::identity> make_identity(io::loop& loop, http::client& http,
                                                const config::azure_settings& s, uint64_t seed) {
-  azure::means m{.loop = loop, .http = http};
+  azure::credential_context m{.loop = loop, .http = http};
   m.seed = seed;
   azure::client_identity client{s.authority_host, s.tenant_id, s.client_id, s.client_secret.value,
                                 s.federated_token_file};

@@ -111,13 +111,13 @@ std::string make_lease_token() {
 std::shared_ptr<redis::write_gate> make_redis_gate() {
   return std::make_shared<redis::write_gate>([](const failure* why) {
     if (why)
-      observe::log(log_level::warning, "redis-refuses-our-keys")
+      observe::log(log_level::warning, "redis-writes-denied")
           .field("effect",
                  "answers are not saved for resumption and conversations not leased: a crash between LLM and "
                  "commit, or two replicas at one conversation, pay twice")
           .failed(*why);
     else
-      observe::log(log_level::info, "redis-takes-our-keys-again");
+      observe::log(log_level::info, "redis-writes-restored");
   });
 }
 

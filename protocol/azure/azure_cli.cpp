@@ -16,7 +16,8 @@ std::string complaint_of(std::string_view text) {
 
 class azure_cli final : public credential, public std::enable_shared_from_this<azure_cli> {
  public:
-  azure_cli(const means& m, std::string tenant_id) : means_(m), tenant_id_(std::move(tenant_id)) {}
+  azure_cli(const credential_context& context, std::string tenant_id)
+      : context_(context), tenant_id_(std::move(tenant_id)) {}
 
   std::string_view name() const override { return "Azure CLI"; }
 
@@ -24,7 +25,7 @@ class azure_cli final : public credential, public std::enable_shared_from_this<a
     std::vector<std::string> command{"az",      "account", "get-access-token", "--output", "json",
                                      "--scope", scope};
     if (!tenant_id_.empty()) command.insert(command.end(), {"--tenant", tenant_id_});
-    io::run_program(means_.loop, std::move(command), {means_.command_timeout, largest_answer},
+    io::run_program(context_.loop, std::move(command), {context_.command_timeout, largest_answer},
                     [weak = weak_from_this(), done = std::move(done)](result<io::program_end> r) {
                       if (!weak.expired()) done(read(r));
                     });
@@ -44,14 +45,14 @@ class azure_cli final : public credential, public std::enable_shared_from_this<a
     return {read_cli_answer(r->output, std::chrono::system_clock::now())};
   }
 
-  means means_;
+  credential_context context_;
   std::string tenant_id_;
 };
 
 }  // namespace
 
-std::shared_ptr<credential> make_azure_cli(const means& m, std::string tenant_id) {
-  return std::make_shared<azure_cli>(m, std::move(tenant_id));
+std::shared_ptr<credential> make_azure_cli(const credential_context& context, std::string tenant_id) {
+  return std::make_shared<azure_cli>(context, std::move(tenant_id));
 }
 
 }  // namespace mw::azure

@@ -46,8 +46,10 @@ result<std::string> read_token_file(const std::string& path) {
 
 class client_credential final : public credential {
  public:
-  client_credential(const means& m, client_identity who, bool federated)
-      : who_(std::move(who)), federated_(federated), exchange_(std::make_shared<exchange>(m, issuer::entra)) {
+  client_credential(const credential_context& context, client_identity who, bool federated)
+      : who_(std::move(who)),
+        federated_(federated),
+        exchange_(std::make_shared<exchange>(context, issuer::entra)) {
     who_.authority_host = authority_of(std::move(who_.authority_host));
   }
 
@@ -108,12 +110,12 @@ class client_credential final : public credential {
 
 }  // namespace
 
-std::shared_ptr<credential> make_client_secret(const means& m, client_identity who) {
-  return std::make_shared<client_credential>(m, std::move(who), false);
+std::shared_ptr<credential> make_client_secret(const credential_context& context, client_identity who) {
+  return std::make_shared<client_credential>(context, std::move(who), false);
 }
 
-std::shared_ptr<credential> make_workload_identity(const means& m, client_identity who) {
-  return std::make_shared<client_credential>(m, std::move(who), true);
+std::shared_ptr<credential> make_workload_identity(const credential_context& context, client_identity who) {
+  return std::make_shared<client_credential>(context, std::move(who), true);
 }
 
 }  // namespace mw::azure

@@ -34,7 +34,7 @@ class credential {
 };
 
 /// What all credentials use.
-struct means {
+struct credential_context {
   io::loop& loop;
   http::client& http;
   milliseconds retry_unit{800};
@@ -53,9 +53,9 @@ struct client_identity {
 };
 
 /// AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET.
-std::shared_ptr<credential> make_client_secret(const means& m, client_identity who);
+std::shared_ptr<credential> make_client_secret(const credential_context& context, client_identity who);
 /// AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE; the file is read for each request.
-std::shared_ptr<credential> make_workload_identity(const means& m, client_identity who);
+std::shared_ptr<credential> make_workload_identity(const credential_context& context, client_identity who);
 
 struct identity_endpoint {
   std::string url;        ///< IDENTITY_ENDPOINT
@@ -64,9 +64,9 @@ struct identity_endpoint {
   std::string client_id;  ///< of a user-assigned identity; empty: the system-assigned one
 };
 /// The endpoint of App Service and Container Apps, else the virtual machine's metadata service (IMDS).
-std::shared_ptr<credential> make_managed_identity(const means& m, identity_endpoint at);
+std::shared_ptr<credential> make_managed_identity(const credential_context& context, identity_endpoint at);
 
 /// `az account get-access-token`, of whoever is signed in there.
-std::shared_ptr<credential> make_azure_cli(const means& m, std::string tenant_id);
+std::shared_ptr<credential> make_azure_cli(const credential_context& context, std::string tenant_id);
 
 }  // namespace mw::azure

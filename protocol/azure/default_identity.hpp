@@ -10,7 +10,8 @@ namespace mw::azure {
 /// Entra scopes of what the worker talks to.
 inline constexpr const char* service_bus_scope = "https://servicebus.azure.net/.default";
 
-std::shared_ptr<identity> make_default_identity(const means& m, const client_identity& client,
-                                                identity_endpoint managed, identity_options options);
+std::shared_ptr<identity> make_default_identity(const credential_context& context,
+                                                const client_identity& client, identity_endpoint managed,
+                                                identity_options options);
 
 }  // namespace mw::azure

@@ -9,7 +9,7 @@ namespace mw::azure {
 
 class exchange : public std::enable_shared_from_this<exchange> {
  public:
-  exchange(const means& m, issuer who);
+  exchange(const credential_context& context, issuer who);
   /// `make` builds the request anew for each try. `done` gets the last answer or the reason there was none.
   void run(std::function<result<http::request>()> make, std::function<void(result<http::response>)> done);
 
@@ -18,7 +18,7 @@ class exchange : public std::enable_shared_from_this<exchange> {
   void attempt(const std::shared_ptr<call>& c);
   void take(const std::shared_ptr<call>& c, result<http::response> r);
 
-  means means_;
+  credential_context context_;
   issuer who_;
   std::mt19937_64 random_;
 };

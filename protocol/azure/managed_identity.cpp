@@ -14,8 +14,8 @@ std::string query(std::string_view api_version, const std::string& scope, const 
 
 class app_service_credential final : public credential {
  public:
-  app_service_credential(const means& m, identity_endpoint at)
-      : at_(std::move(at)), exchange_(std::make_shared<exchange>(m, issuer::app_service)) {}
+  app_service_credential(const credential_context& context, identity_endpoint at)
+      : at_(std::move(at)), exchange_(std::make_shared<exchange>(context, issuer::app_service)) {}
 
   std::string_view name() const override { return "managed identity (identity endpoint)"; }
 
@@ -41,8 +41,8 @@ class app_service_credential final : public credential {
 
 class imds_credential final : public credential, public std::enable_shared_from_this<imds_credential> {
  public:
-  imds_credential(const means& m, identity_endpoint at)
-      : means_(m), at_(std::move(at)), exchange_(std::make_shared<exchange>(m, issuer::imds)) {
+  imds_credential(const credential_context& context, identity_endpoint at)
+      : context_(context), at_(std::move(at)), exchange_(std::make_shared<exchange>(context, issuer::imds)) {
     if (at_.imds_host.find("://") == std::string::npos) at_.imds_host = "http://" + at_.imds_host;
     while (at_.imds_host.back() == '/') at_.imds_host.pop_back();
   }
@@ -56,10 +56,10 @@ class imds_credential final : public credential, public std::enable_shared_from_
     http::request r;
     r.url = at_.imds_host + "/metadata/identity/oauth2/token";
     r.no_proxy = true;
-    r.connect_timeout = means_.probe_timeout;
-    r.total_timeout = means_.probe_timeout;
-    means_.http.send(std::move(r), [weak = weak_from_this(), scope,
-                                    done = std::move(done)](const result<http::response>& answer) mutable {
+    r.connect_timeout = context_.probe_timeout;
+    r.total_timeout = context_.probe_timeout;
+    context_.http.send(std::move(r), [weak = weak_from_this(), scope,
+                                      done = std::move(done)](const result<http::response>& answer) mutable {
       const auto self = weak.lock();
       if (!self) return;
       if (!answer)
@@ -87,7 +87,7 @@ class imds_credential final : public credential, public std::enable_shared_from_
         });
   }
 
-  means means_;
+  credential_context context_;
   identity_endpoint at_;
   std::shared_ptr<exchange> exchange_;
   bool found_ = false;
@@ -95,10 +95,10 @@ class imds_credential final : public credential, public std::enable_shared_from_
 
 }  // namespace
 
-std::shared_ptr<credential> make_managed_identity(const means& m, identity_endpoint at) {
+std::shared_ptr<credential> make_managed_identity(const credential_context& context, identity_endpoint at) {
   if (!at.url.empty() && !at.header.empty())
-    return std::make_shared<app_service_credential>(m, std::move(at));
-  return std::make_shared<imds_credential>(m, std::move(at));
+    return std::make_shared<app_service_credential>(context, std::move(at));
+  return std::make_shared<imds_credential>(context, std::move(at));
 }
 
 }  // namespace mw::azure

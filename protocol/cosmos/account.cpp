@@ -57,7 +57,7 @@ std::string scope_of(std::string_view endpoint) {
 class account::impl : public std::enable_shared_from_this<account::impl> {
  public:
   struct call {
-    ask what;
+    request what;
     deadline until;
     done_fn done;
     unsigned tries = 0;
@@ -133,12 +133,12 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
     return std::uniform_real_distribution<double>{0, 1}(random_);
   }
 
-  std::string link(const ask& a) const {
+  std::string link(const request& a) const {
     std::string out = fmt::format("dbs/{}/colls/{}", options_.database, a.container);
     if (has_id(a.op)) out.append("/docs/").append(a.id);
     return out;
   }
-  std::string url(const ask& a) const {
+  std::string url(const request& a) const {
     std::string out = fmt::format("{}/dbs/{}/colls/{}", options_.endpoint,
                                   http::percent_encode(options_.database), http::percent_encode(a.container));
     if (a.op != operation::container) out += "/docs";
@@ -202,7 +202,7 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
 
   void submit(const call_ptr& c, std::string authorization, std::string date) {
     if (closing_) return c->done(cancelled());
-    const ask& a = c->what;
+    const request& a = c->what;
     http::request r;
     r.method = method_of(a.op);
     r.url = url(a);
@@ -218,7 +218,7 @@ class account::impl : public std::enable_shared_from_this<account::impl> {
     });
   }
 
-  void add_headers(http::request& r, const ask& a) const {
+  void add_headers(http::request& r, const request& a) const {
     r.headers.emplace_back("x-ms-version", api_version);
     r.headers.emplace_back("accept", "application/json");
     if (a.op == operation::container) return;
@@ -308,7 +308,7 @@ void account::close() {
   impl_->close();
 }
 
-void account::send(ask what, deadline until, done_fn done) {
+void account::send(request what, deadline until, done_fn done) {
   impl_->start(std::make_shared<impl::call>(impl::call{std::move(what), until, std::move(done)}));
 }
 

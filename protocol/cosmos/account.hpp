@@ -39,7 +39,7 @@ struct account_options {
   uint64_t seed = 1;  ///< of the jitter
 };
 
-struct ask {
+struct request {
   operation op = operation::read;
   std::string container;
   std::string user_id;       ///< the partition; not for operation::container
@@ -67,7 +67,7 @@ class account {
   account(const account&) = delete;
   account& operator=(const account&) = delete;
 
-  void send(ask what, deadline until, done_fn done);
+  void send(request what, deadline until, done_fn done);
   /// Once, by the owner, not on the loop's thread, before loop and client go. Requests that wait for their
   /// next try end as `cancelled`, so does every later one; those on the wire end with the HTTP client.
   void close();

@@ -50,7 +50,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
     if (!commit_.operations.empty()) return decide(std::move(*known));
     // Nothing will be written to the profile that could fail: look at it.
     core_->items->send(
-        read_profile_ask(*core_, commit_.user_id), until_,
+        read_profile_request(*core_, commit_.user_id), until_,
         [self = shared_from_this(), known = std::move(*known)](const result<answer>& a) mutable {
           auto user = profile_of(a, self->commit_.user_id);
           if (!user) return self->done_(user.error());
@@ -110,7 +110,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
   /// Nothing of ours is stored but which messages are not to be asked about.
   void leave_out(const memory::profile& next, const std::string& etag) {
     reply_ = {commit_outcome::reload, 0, static_cast<uint32_t>(commit_.operations.size())};
-    core_->items->send(write_profile_ask(*core_, next, etag), until_,
+    core_->items->send(write_profile_request(*core_, next, etag), until_,
                        [self = shared_from_this()](const result<answer>& a) {
                          if (outcome_of(a) != written::yes) return self->again(a);
                          self->finish(commit_outcome::reload);
@@ -119,11 +119,11 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
 
   void write_profile(const memory::profile& next, const std::string& etag, bool after_record = false) {
     if (deliberate_fault("record-before-profile") && !after_record)
-      return core_->items->send(record_ask(), until_,
+      return core_->items->send(record_request(), until_,
                                 [self = shared_from_this(), next, etag](const result<answer>&) {
                                   self->write_profile(next, etag, true);
                                 });
-    core_->items->send(write_profile_ask(*core_, next, etag), until_,
+    core_->items->send(write_profile_request(*core_, next, etag), until_,
                        [self = shared_from_this()](const result<answer>& a) {
                          if (outcome_of(a) != written::yes) return self->again(a);
                          self->profile_written_ = true;
@@ -131,26 +131,27 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
                        });
   }
 
-  ask record_ask() const {
+  request record_request() const {
     const bool ours = !commit_.embedding.empty() && record_.embedding == commit_.embedding;
-    return write_record_ask(*core_, record_, record_etag_,
-                            ours ? std::string_view{embedding_json_} : std::string_view{});
+    return write_record_request(*core_, record_, record_etag_,
+                                ours ? std::string_view{embedding_json_} : std::string_view{});
   }
 
   void write_record() {
     written_at_ = record_.timestamp;
     const bool created = record_etag_.empty();
-    core_->items->send(record_ask(), until_, [self = shared_from_this(), created](const result<answer>& a) {
-      if (outcome_of(a) != written::yes) return self->again(a);
-      if (!created) return self->finish(commit_outcome::stored);
-      self->record_.etag = a->etag;
-      self->verify();
-    });
+    core_->items->send(record_request(), until_,
+                       [self = shared_from_this(), created](const result<answer>& a) {
+                         if (outcome_of(a) != written::yes) return self->again(a);
+                         if (!created) return self->finish(commit_outcome::stored);
+                         self->record_.etag = a->etag;
+                         self->verify();
+                       });
   }
 
   /// A forget between our read and our create found no record to delete or empty: look once more.
   void verify() {
-    core_->items->send(read_profile_ask(*core_, commit_.user_id), until_,
+    core_->items->send(read_profile_request(*core_, commit_.user_id), until_,
                        [self = shared_from_this()](const result<answer>& a) {
                          const auto user = profile_of(a, self->commit_.user_id);
                          if (user && is_forgotten(self->record_, *user))
@@ -165,7 +166,7 @@ class commit_run : public std::enable_shared_from_this<commit_run> {
   /// Best effort: what stays is invisible and deleted at the next sight.
   void remove(const memory::record& r, commit_outcome then) {
     reply_ = {then, 0, static_cast<uint32_t>(commit_.operations.size())};
-    core_->items->send(remove_record_ask(*core_, r), until_,
+    core_->items->send(remove_record_request(*core_, r), until_,
                        [self = shared_from_this(), then](const result<answer>&) { self->finish(then); });
   }
 

@@ -45,7 +45,7 @@ status check_partition_key(std::string_view body, const std::string& container) 
 
 void look_at(const core_ptr& core, const std::string& container, account::deadline until,
              std::function<void(status)> done) {
-  ask look;
+  request look;
   look.op = operation::container;
   look.container = container;
   core->items->send(std::move(look), until, [container, done = std::move(done)](result<answer> a) {
@@ -55,22 +55,23 @@ void look_at(const core_ptr& core, const std::string& container, account::deadli
 
 }  // namespace
 
-ask read_profile_ask(const store_core& core, const std::string& user_id) {
+request read_profile_request(const store_core& core, const std::string& user_id) {
   return {operation::read, core.names.user_memories, user_id, user_id, {}, {}, {}};
 }
 
-ask read_record_ask(const store_core& core, const std::string& user_id, const std::string& session_id) {
+request read_record_request(const store_core& core, const std::string& user_id,
+                            const std::string& session_id) {
   return {
       operation::read, core.names.conversations, user_id, memory::record_id(session_id, user_id), {}, {}, {}};
 }
 
-ask write_profile_ask(const store_core& core, const memory::profile& p, const std::string& etag) {
+request write_profile_request(const store_core& core, const memory::profile& p, const std::string& etag) {
   const auto op = etag.empty() ? operation::create : operation::replace;
   return {op, core.names.user_memories, p.user_id, p.user_id, memory::write_profile(p), etag, {}};
 }
 
-ask write_record_ask(const store_core& core, const memory::record& r, const std::string& etag,
-                     std::string_view embedding_json) {
+request write_record_request(const store_core& core, const memory::record& r, const std::string& etag,
+                             std::string_view embedding_json) {
   const auto op = etag.empty() ? operation::create : operation::replace;
   return {op,
           core.names.conversations,
@@ -81,7 +82,7 @@ ask write_record_ask(const store_core& core, const memory::record& r, const std:
           {}};
 }
 
-ask remove_record_ask(const store_core& core, const memory::record& r) {
+request remove_record_request(const store_core& core, const memory::record& r) {
   return {operation::remove,
           core.names.conversations,
           r.user_id,
@@ -148,11 +149,11 @@ void load(const core_ptr& core, const std::string& user_id, const std::string& s
     if (both->failed) return both->done(std::move(*both->failed));
     both->done(std::move(both->pair));
   };
-  core->items->send(read_record_ask(*core, user_id, session_id), until,
+  core->items->send(read_record_request(*core, user_id, session_id), until,
                     [arrived, user_id, session_id](const result<answer>& a) {
                       arrived(record_of(a, user_id, session_id), &stored_pair::conversation);
                     });
-  core->items->send(read_profile_ask(*core, user_id), until, [arrived, user_id](const result<answer>& a) {
+  core->items->send(read_profile_request(*core, user_id), until, [arrived, user_id](const result<answer>& a) {
     arrived(profile_of(a, user_id), &stored_pair::user);
   });
 }
@@ -186,7 +187,7 @@ void document_store::read(const std::string& user_id, const std::string& session
          memory::context c{std::move(pair->conversation), std::move(pair->user)};
          if (c.conversation && is_forgotten(*c.conversation, c.user)) {
            // Best effort: what stays is invisible and seen again.
-           core->items->send(remove_record_ask(*core, *c.conversation), core->deadline(),
+           core->items->send(remove_record_request(*core, *c.conversation), core->deadline(),
                              [](const result<answer>&) {});
            c.conversation.reset();
          }

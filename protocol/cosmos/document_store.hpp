@@ -44,14 +44,15 @@ struct store_core {
 };
 using core_ptr = std::shared_ptr<const store_core>;
 
-ask read_profile_ask(const store_core& core, const std::string& user_id);
-ask read_record_ask(const store_core& core, const std::string& user_id, const std::string& session_id);
+request read_profile_request(const store_core& core, const std::string& user_id);
+request read_record_request(const store_core& core, const std::string& user_id,
+                            const std::string& session_id);
 /// Create where `etag` is empty, else a replacement under If-Match.
-ask write_profile_ask(const store_core& core, const memory::profile& p, const std::string& etag);
-ask write_record_ask(const store_core& core, const memory::record& r, const std::string& etag,
-                     std::string_view embedding_json = {});
+request write_profile_request(const store_core& core, const memory::profile& p, const std::string& etag);
+request write_record_request(const store_core& core, const memory::record& r, const std::string& etag,
+                             std::string_view embedding_json = {});
 /// Under If-Match.
-ask remove_record_ask(const store_core& core, const memory::record& r);
+request remove_record_request(const store_core& core, const memory::record& r);
 
 /// The document of an answered read; nullopt where there is none. malformed: damaged, or somebody else's.
 result<std::optional<memory::profile>> profile_of(const result<answer>& a, const std::string& user_id);

@@ -148,7 +148,7 @@ test('Redis refuses writes: the worker goes on without its own keys', async () =
     await stack.data.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
     await stack.send(chats.map((chat) => event(chat)));
     await stack.storedOnceEach(chats);
-    assert.equal(stack.worker.events('redis-refuses-our-keys').length, 1, 'the log says once what that costs');
+    assert.equal(stack.worker.events('redis-writes-denied').length, 1, 'the log says once what that costs');
   });
 });
 

@@ -54,7 +54,7 @@ test('over TLS, as an ACL user with the rights it needs: everything is stored', 
     const chats = chatsFrom(0, 60);
     await stack.publish(chats);
     await stack.storedOnceEach(chats);
-    assert.deepEqual(stack.worker.events('redis-refuses-our-keys'), []);
+    assert.deepEqual(stack.worker.events('redis-writes-denied'), []);
     assert.deepEqual(await stack.data.command('KEYS', 'memory-worker:*'), []);
     const { code, out } = await withCommand(stack, 'check');
     assert.equal(code, 0, out);
@@ -125,14 +125,14 @@ test('Redis takes no writes for a while: jobs go on, one log line each way', asy
     await stack.data.command('REPLICAOF', '127.0.0.1', `${await freePort()}`);
     await stack.send(chats.slice(0, 40).map((chat) => event(chat)));
     await stack.storedOnceEach(chats.slice(0, 40));
-    assert.equal(stack.worker.events('redis-refuses-our-keys').length, 1);
-    assert.match(stack.worker.events('redis-refuses-our-keys')[0].detail, /READONLY/);
+    assert.equal(stack.worker.events('redis-writes-denied').length, 1);
+    assert.match(stack.worker.events('redis-writes-denied')[0].detail, /READONLY/);
     await stack.data.command('REPLICAOF', 'NO', 'ONE');
     await stack.data.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await stack.send(chats.slice(40).map((chat) => event(chat)));
     await stack.storedOnceEach(chats);
-    assert.equal(stack.worker.events('redis-refuses-our-keys').length, 1);
-    assert.equal(stack.worker.events('redis-takes-our-keys-again').length, 1);
+    assert.equal(stack.worker.events('redis-writes-denied').length, 1);
+    assert.equal(stack.worker.events('redis-writes-restored').length, 1);
   });
 });
 

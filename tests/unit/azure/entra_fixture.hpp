@@ -90,7 +90,7 @@ class worker {
   void start() {
     thread_ = std::make_unique<io::loop_thread>();
     http_ = std::make_unique<http::client>(thread_->get(), http::client_options{.ca_file = ca_file});
-    means m{.loop = thread_->get(), .http = *http_};
+    credential_context m{.loop = thread_->get(), .http = *http_};
     m.retry_unit = milliseconds{1};
     m.request_timeout = request_timeout;
     m.command_timeout = command_timeout;

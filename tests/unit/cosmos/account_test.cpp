@@ -185,7 +185,7 @@ TEST_CASE("ids that the service refuses are rejected without a request") {
 
 TEST_CASE("the stand-in refuses a body of another partition, and a document over 2 MB") {
   world w;
-  ask wrong{operation::create, "conversations", "u", "x", R"({"id":"x","userId":"other"})", {}, {}};
+  request wrong{operation::create, "conversations", "u", "x", R"({"id":"x","userId":"other"})", {}, {}};
   const auto mismatch = w.send(wrong);
   REQUIRE_FALSE(mismatch);
   CHECK(mismatch.error().code == errc::rejected);
@@ -225,7 +225,7 @@ TEST_CASE("what waits for its next try ends when the store is closed") {
     auto rule = forced(429, 0, "read", 0);
     rule.retry_after_ms = 900;
     w.service().add_fault(rule);
-    w.items().send(read_profile_ask(w.core(), "u"), w.core().deadline(),
+    w.items().send(read_profile_request(w.core(), "u"), w.core().deadline(),
                    [&ended](result<answer> a) { ended.set_value(std::move(a)); });
     while (w.retries("throttled") == 0) std::this_thread::yield();
   }

@@ -148,7 +148,7 @@ class tokens_elsewhere final : public azure::token_source {
 };
 
 std::thread::id thread_of_answer(world& w, bool& sent) {
-  ask what;
+  request what;
   what.op = operation::container;
   what.container = "conversations";
   std::promise<std::thread::id> told;
@@ -197,7 +197,7 @@ TEST_CASE("a token that comes when the account is closed sends nothing any more"
     o.tokens = tokens;
     const auto a = account::make(loop->get(), client, std::move(o));
     REQUIRE(a);
-    ask what;
+    request what;
     what.op = operation::container;
     what.container = "conversations";
     (*a)->send(what, std::chrono::steady_clock::now() + std::chrono::seconds{30},

@@ -65,7 +65,7 @@ result<memory::commit_reply> world::write(const memory::commit& c) {
 status world::probe() {
   return wait_for<ok_t>([&](auto done) { store_->probe(std::move(done)); });
 }
-result<answer> world::send(ask what) {
+result<answer> world::send(request what) {
   return wait_for<answer>(
       [&](auto done) { items().send(std::move(what), store_->core()->deadline(), std::move(done)); });
 }

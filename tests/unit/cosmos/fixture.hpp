@@ -38,7 +38,7 @@ class world {
   result<memory::context> read(const std::string& user = "u", const std::string& session = "s");
   result<memory::commit_reply> write(const memory::commit& c);
   status probe();
-  result<answer> send(ask what);
+  result<answer> send(request what);
 
   /// The stored documents, read without the store.
   std::optional<memory::profile> profile(const std::string& user = "u") const;

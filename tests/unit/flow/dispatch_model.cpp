@@ -53,7 +53,7 @@ void model::settle(const settlement& s) {
     if (s.what == action::abandon) expect(s.reason == "crashed", "abandoned " + n + " " + s.reason);
     verdicts_[s.sequence_number] = s;
   }
-  told_.push_back({s, messages_.at(s.sequence_number).incarnation});
+  pending_settlements_.push_back({s, messages_.at(s.sequence_number).incarnation});
 }
 
 bool model::is_down_for(int64_t sequence) const {
@@ -130,10 +130,10 @@ void model::deliver() {
 }
 
 void model::hear_settlement(bool faults) {
-  if (told_.empty()) return;
-  const size_t which = roll(told_.size());
-  const told_settlement t = told_[which];
-  told_.erase(told_.begin() + static_cast<ptrdiff_t>(which));
+  if (pending_settlements_.empty()) return;
+  const size_t which = roll(pending_settlements_.size());
+  const told_settlement t = pending_settlements_[which];
+  pending_settlements_.erase(pending_settlements_.begin() + static_cast<ptrdiff_t>(which));
   const int64_t n = t.what.sequence_number;
   message& m = messages_.at(n);
   if (m.is != fate::locked || m.incarnation != t.incarnation) {
@@ -244,7 +244,7 @@ void model::lose_lock(int64_t n) {
 }
 
 void model::lose_receiver() {
-  told_.clear();
+  pending_settlements_.clear();
   closings_ = 0;
   credit_ = 0;
   d_->receiver_lost();

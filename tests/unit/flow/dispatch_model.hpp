@@ -85,7 +85,7 @@ class model final : public dispatch_port {
   std::set<int64_t> ours_;                  // delivered to the ledger, no verdict yet
   std::map<int64_t, settlement> verdicts_;  // told, not confirmed
   std::set<int64_t> remembered_;            // verdicts that could not be told
-  std::vector<told_settlement> told_;
+  std::vector<told_settlement> pending_settlements_;
   std::map<uint64_t, running_job> running_;
   std::map<std::string, int64_t> analysed_;  // user/session -> highest sequence number that was analysed
   std::set<int64_t> may_die_;                // a reason to dead-letter these was reported

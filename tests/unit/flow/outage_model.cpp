@@ -51,7 +51,7 @@ void outage_model::free_bytes(uint64_t id) {
 void outage_model::start_worker() {
   d_ = std::make_unique<dispatch>(options_of(plan_), *this, 1);
   running_.clear();
-  told_.clear();
+  pending_settlements_.clear();
   probes_.clear();
   credit_ = closings_ = 0;
   room_ = 2 * jobs;
@@ -78,7 +78,7 @@ void outage_model::change_dependencies() {
   const bool bus = away(dependency::bus);
   if (bus && !bus_was_away_) {
     d_->receiver_lost();
-    told_.clear();
+    pending_settlements_.clear();
     credit_ = closings_ = 0;
   }
   if (!bus && bus_was_away_) d_->repeat_settlements();
@@ -190,7 +190,7 @@ void outage_model::renew_and_lapse() {
 void outage_model::answer() {
   if (!away(dependency::bus)) {
     for (; closings_ > 0; --closings_) d_->intake_closed();
-    for (const auto& s : std::exchange(told_, {})) {
+    for (const auto& s : std::exchange(pending_settlements_, {})) {
       message& m = messages_.at(s.sequence_number);
       if (m.is != fate::locked || !held_.contains(s.sequence_number)) {
         d_->lock_lost(s.sequence_number);

@@ -54,7 +54,7 @@ class outage_model final : public dispatch_port {
     time_point until{};
   };
 
-  void settle(const settlement& s) override { told_.push_back(s); }
+  void settle(const settlement& s) override { pending_settlements_.push_back(s); }
   void submit(const job_spec& j) override;
   void intake(bool open) override;
   void probe(dependency about) override { probes_.push_back(about); }
@@ -87,7 +87,7 @@ class outage_model final : public dispatch_port {
   std::set<int64_t> queued_;
   std::set<int64_t> held_;  // by the worker that runs
   std::map<std::string, int64_t> analysed_;
-  std::vector<settlement> told_;
+  std::vector<settlement> pending_settlements_;
   std::vector<dependency> probes_;
   std::map<uint64_t, work> running_;
   std::deque<time_point> ended_;  // jobs, within the last seconds
