@@ -26,14 +26,6 @@ mw_import(proton proton/connection_driver.h libqpid-proton-core.so.10)
 mw_import(hiredis hiredis/hiredis.h hiredis)
 mw_import(civetweb civetweb.h civetweb)
 
-# Its CMake package asks for the development files of gRPC and Protobuf, of which we use nothing.
-mw_import(opentelemetry opentelemetry/sdk/trace/sampler.h opentelemetry_trace)
-find_library(OPENTELEMETRY_COMMON opentelemetry_common REQUIRED)
-find_library(OPENTELEMETRY_RESOURCES opentelemetry_resources REQUIRED)
-find_library(ABSL_BAD_VARIANT_ACCESS absl_bad_variant_access REQUIRED)
-target_link_libraries(dep_opentelemetry INTERFACE ${OPENTELEMETRY_RESOURCES} ${OPENTELEMETRY_COMMON} ${ABSL_BAD_VARIANT_ACCESS})
-target_compile_definitions(dep_opentelemetry INTERFACE HAVE_ABSEIL)
-
 # Clock readings in the zones of the system's zone files.
 find_library(ABSL_TIME absl_time REQUIRED)
 find_library(ABSL_TIME_ZONE absl_time_zone REQUIRED)

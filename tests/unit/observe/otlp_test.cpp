@@ -1,93 +1,30 @@
-// Our OTLP encoders against those of the opentelemetry-cpp package, byte for byte where it is protobuf.
+// Our OTLP encoders against what the exporter of OpenTelemetry's C++ library (1.19) posted for the same jobs,
+// byte for byte where it is protobuf. Its bodies lie in recorded/; the large ones are gzipped.
 #include "protocol/observe/trace/otlp.hpp"
 
-#include <opentelemetry/exporters/otlp/otlp_http_exporter_factory.h>
-#include <opentelemetry/exporters/otlp/otlp_http_exporter_options.h>
-#include <opentelemetry/sdk/resource/resource.h>
-#include <opentelemetry/sdk/trace/exporter.h>
 #include <simdjson.h>
+#include <zlib.h>
 
-#include "protocol/http/server.hpp"
 #include "protocol/observe/trace/otlp_encoding.hpp"
 #include "tests/unit/observe/trace_fixture.hpp"
 
 using namespace mw::observe;
 using namespace mw::observe::testing;
-namespace otel = opentelemetry;
-namespace sdk = opentelemetry::sdk;
 
 namespace {
 
-/// Fills the package's recordables.
-class package_writer final : public span_writer {
- public:
-  package_writer(sdk::trace::SpanExporter& to, const sdk::resource::Resource& about,
-                 const sdk::instrumentationscope::InstrumentationScope& scope)
-      : to_(to), about_(about), scope_(scope) {}
-  std::vector<std::unique_ptr<sdk::trace::Recordable>> spans;
-
-  void begin(const job_trace& j, const span_head& h) override {
-    using otel::common::SystemTimestamp;
-    spans.push_back(to_.MakeRecordable());
-    auto& s = *spans.back();
-    const bool root = h.role == span_role::process;
-    s.SetIdentity(context(j.trace, h.id, 1), root ? otel::trace::SpanId{} : otel::trace::SpanId{j.root});
-    s.SetTraceFlags(otel::trace::TraceFlags{1});
-    s.SetName({h.name.data(), h.name.size()});
-    s.SetSpanKind(h.kind == span_kind::consumer ? otel::trace::SpanKind::kConsumer
-                                                : otel::trace::SpanKind::kClient);
-    s.SetStartTime(SystemTimestamp{std::chrono::nanoseconds{h.start_ns}});
-    s.SetDuration(std::chrono::nanoseconds{h.end_ns - h.start_ns});
-    s.SetResource(about_);
-    s.SetInstrumentationScope(scope_);
-    if (!h.error.empty()) s.SetStatus(otel::trace::StatusCode::kError, {h.detail.data(), h.detail.size()});
-    if (root)
-      for (const auto& l : j.links) s.AddLink(context(l.trace, l.span, l.flags));
-  }
-  void text(std::string_view key, std::string_view value) override {
-    set(key, otel::nostd::string_view{value.data(), value.size()});
-  }
-  void number(std::string_view key, int64_t value) override { set(key, value); }
-  void real(std::string_view key, double value) override { set(key, value); }
-  void list_of_one(std::string_view key, std::string_view value) override {
-    const otel::nostd::string_view one{value.data(), value.size()};
-    set(key, otel::nostd::span<const otel::nostd::string_view>{&one, 1});
-  }
-  void end() override {}
-
- private:
-  static otel::trace::SpanContext context(const std::array<uint8_t, 16>& trace,
-                                          const std::array<uint8_t, 8>& span, uint8_t flags) {
-    return {otel::trace::TraceId{trace}, otel::trace::SpanId{span}, otel::trace::TraceFlags{flags}, true};
-  }
-  void set(std::string_view key, const otel::common::AttributeValue& value) {
-    spans.back()->SetAttribute({key.data(), key.size()}, value);
-  }
-  sdk::trace::SpanExporter& to_;
-  const sdk::resource::Resource& about_;
-  const sdk::instrumentationscope::InstrumentationScope& scope_;
-};
-
-/// What the package's exporter posts for this job.
-std::string package_body(const job_trace& job, const trace_facts& facts, bool json) {
+/// What the library posted, unpacked where it is gzipped.
+std::string recorded(const std::string& name) {
+  const auto path = MW_SOURCE_DIR "/tests/unit/observe/recorded/" + name;
+  auto* file = gzopen(path.c_str(), "rb");
+  REQUIRE_MESSAGE(file != nullptr, path);
   std::string body;
-  auto server = mw::http::server::start({}, [&](const mw::http::server_request& r) {
-    body = r.body;
-    return mw::http::server_response{};
-  });
-  REQUIRE(server);
-  otel::exporter::otlp::OtlpHttpExporterOptions o;
-  o.url = "http://127.0.0.1:" + std::to_string((*server)->port()) + "/v1/traces";
-  o.content_type = json ? otel::exporter::otlp::HttpRequestContentType::kJson
-                        : otel::exporter::otlp::HttpRequestContentType::kBinary;
-  const auto exporter = otel::exporter::otlp::OtlpHttpExporterFactory::Create(o);
-  const auto resource = sdk::resource::Resource::Create({});
-  const auto scope = sdk::instrumentationscope::InstrumentationScope::Create("memory-worker", facts.version);
-  package_writer writer{*exporter, resource, *scope};
-  write_spans(job, facts, writer);
-  exporter->Export({writer.spans.data(), writer.spans.size()});
-  exporter->Shutdown();
-  server->reset();
+  std::array<char, 4096> part{};
+  int size = 0;
+  while ((size = gzread(file, part.data(), part.size())) > 0)
+    body.append(part.data(), static_cast<size_t>(size));
+  gzclose(file);
+  REQUIRE_MESSAGE(size == 0, path);
   return body;
 }
 
@@ -155,7 +92,13 @@ std::string normal_spans(const std::string& body) {
   return normal(root["resourceSpans"].at(0)["scopeSpans"].at(0)["spans"]);
 }
 
-std::vector<job_trace> some_jobs() {
+struct recorded_job {
+  job_trace job;
+  std::string protobuf, json;  ///< files
+};
+
+/// As they were when they were recorded.
+std::vector<recorded_job> recorded_jobs() {
   auto failed = example_job();
   failed.error = "timed-out";
   failed.detail = "llm: timed-out: no answer";
@@ -166,26 +109,28 @@ std::vector<job_trace> some_jobs() {
       std::make_shared<chat_text>(chat_text{std::string(300, 'i'), std::string(70'000, 'o')});
   large.stages.clear();
   large.links.assign(128, large.links[1]);
-  return {example_job(), failed, large};
+  return {{example_job(), "ordinary.pb", "ordinary.json"},
+          {failed, "failed.pb", "failed.json"},
+          {large, "large.pb.gz", "large.json.gz"}};
 }
 
 }  // namespace
 
-TEST_CASE("otlp: our protobuf spans are byte for byte those of the opentelemetry package") {
-  for (const auto& job : some_jobs()) {
-    const encoded_item piece{encode_protobuf(job, example_facts())};
+TEST_CASE("otlp: our protobuf spans are byte for byte those of OpenTelemetry's library") {
+  for (const auto& r : recorded_jobs()) {
+    const encoded_item piece{encode_protobuf(r.job, example_facts())};
     const auto ours = spans_in(request_protobuf({}, example_facts(), {&piece, 1}));
-    const auto theirs = spans_in(package_body(job, example_facts(), false));
+    const auto theirs = spans_in(recorded(r.protobuf));
     REQUIRE(ours.size() == theirs.size());
-    for (size_t i = 0; i < ours.size(); ++i) CHECK_MESSAGE(ours[i] == theirs[i], "span ", i);
+    for (size_t i = 0; i < ours.size(); ++i) CHECK_MESSAGE(ours[i] == theirs[i], r.protobuf, " span ", i);
   }
 }
 
-TEST_CASE("otlp: our JSON says what the package's JSON says") {
-  for (const auto& job : some_jobs()) {
-    const encoded_item piece{encode_json(job, example_facts())};
+TEST_CASE("otlp: our JSON says what the JSON of OpenTelemetry's library says") {
+  for (const auto& r : recorded_jobs()) {
+    const encoded_item piece{encode_json(r.job, example_facts())};
     const auto ours = request_json({}, example_facts(), {&piece, 1});
-    CHECK(normal_spans(ours) == normal_spans(package_body(job, example_facts(), true)));
+    CHECK(normal_spans(ours) == normal_spans(recorded(r.json)));
   }
 }
 

@@ -1,4 +1,6 @@
-// Jobs as the exporters get them, and a writer that keeps what a job looks like as spans.
+// Jobs as the exporters get them, and a writer that keeps what a job looks like as spans. example_job and
+// example_facts are what recorded/ holds in another library's encoding: a job that differs is a copy,
+// changed.
 #pragma once
 
 #include <doctest/doctest.h>
