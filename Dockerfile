@@ -16,7 +16,6 @@ RUN deploy/local/compile release memory-worker memory-api \
 FROM debian:bookworm-slim AS runtime
 WORKDIR /etc/memory-worker
 COPY deploy/local/setup deploy/local/packages /usr/local/share/memory-worker/
-COPY deploy/local/lib /usr/local/share/memory-worker/lib
 RUN /usr/local/share/memory-worker/setup runtime \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 USER 10001:10001
