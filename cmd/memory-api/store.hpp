@@ -1,9 +1,9 @@
 // What the routes need from a store: SQLite (sqlite_store.hpp) or Cosmos DB (cosmos_store.hpp). Every change
 // is decided by the pure rules of protocol/memory on what is stored at that moment. Records whose epoch is
 // below their profile's are invisible and deleted on sight. Thread-safe; calls block until done, for a finite
-// time. Time is a parameter. Errors: conflict (a precondition fails), rejected (an id the store refuses),
-// overloaded, throttled, unreachable and the like (the store cannot be used now), malformed (a damaged
-// document), internal.
+// time. Time is a parameter. Errors: conflict (a precondition fails), not_storable (an id that Cosmos DB does
+// not take), rejected (Cosmos DB refuses the request), overloaded, throttled, unreachable and the like (the
+// store cannot be used now), malformed (a damaged document), internal.
 #pragma once
 
 #include <optional>

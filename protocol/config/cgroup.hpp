@@ -1,5 +1,7 @@
-// What this process may use: the memory and CPU limits of its cgroup (v2 or v1, the tightest of the path up
-// to the root), else what the machine has. Reads files only; unreadable ones mean "no limit".
+// What this process may use, memory in bytes and CPUs in fractions: the least of what the machine has and
+// what the cgroups allow from the root of their mount down to the process's own (v2 and v1, each controller
+// by itself). Reads files only, and never fails: one that cannot be read, says "max" or a v1 number for "no
+// limit" limits nothing.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +24,7 @@ resource_limits machine_resources();
 
 /// 40 % of the memory, at least 16 MiB; 256 MiB where the memory is unknown.
 uint64_t default_bytes_in_flight(const resource_limits& limits);
-/// CPUs rounded up, 1 to 64.
+/// CPUs rounded up, less one for the I/O loop; 1 to 64.
 uint32_t default_threads(const resource_limits& limits);
 
 }  // namespace mw::config

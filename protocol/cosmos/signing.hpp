@@ -1,8 +1,8 @@
 // What a Cosmos DB request is signed and addressed with: the Authorization value for a master key or an Entra
-// token, the date, the partition-key header, and which ids the service takes. Used by client.cpp and by the
-// development stand-in, which verifies what the client signs. Pure; time is a parameter. Errors:
-// misconfigured (a key that is not base64), rejected (an id the service refuses); details never carry a key
-// or a token.
+// token, the date, the partition-key header, and which ids the service takes. Used by account.cpp, and by
+// the development stand-in, which verifies what the account signs. Pure; time is a parameter. Errors:
+// misconfigured (a key that is not base64), not_storable (an id the service does not take); details never
+// carry a key or a token.
 #pragma once
 
 #include <chrono>
@@ -40,7 +40,7 @@ std::string partition_key_header(std::string_view value);
 
 inline constexpr size_t max_id_bytes = 1'023;
 
-/// not_storable where Cosmos DB takes no such id; `what` opens the detail ("the user id").
+/// not_storable where Cosmos DB takes no such id; the detail calls it `what` ("the user id").
 status check_id(std::string_view what, std::string_view id);
 
 }  // namespace mw::cosmos

@@ -1,6 +1,7 @@
 // Where memories are kept, as the worker sees it: one read of both documents, one commit. Implementations:
-// protocol/memory_api (HTTP, our Memory API or a foreign one), protocol/cosmos (later). Thread-safe to call;
-// `done` runs exactly once, on the implementation's loop thread, within the time-out configured there.
+// protocol/memory_api (HTTP, our Memory API or a foreign one), protocol/cosmos (Cosmos DB itself).
+// Thread-safe to call; `done` runs exactly once, on the implementation's loop thread, within the time-out
+// configured there.
 #pragma once
 
 #include <functional>
