@@ -78,7 +78,6 @@ void count_answer(observe::metrics& m, const llm::answer& answer, std::string_vi
     m.llm_tokens.at("cached").Increment(static_cast<double>(answer.used.cached_tokens));
   if (answer.used.reasoning_tokens > 0)
     m.llm_tokens.at("reasoning").Increment(static_cast<double>(answer.used.reasoning_tokens));
-  if (!answer.outcome) return;
 }
 
 void count_dropped(observe::metrics& m, const llm::analysis& a, std::string_view session_id) {

@@ -196,7 +196,7 @@ void dispatcher_state::intake(bool open) {
 void dispatcher_state::probe(dependency d) {
   if (d == dependency::redis) {
     // A Redis that hangs ends its connection, so while the loader is there the next job is the probe.
-    caf::anon_send(dispatcher_actor{self_}, probed{d, static_cast<bool>(routes_.loader), ""});
+    caf::anon_send(dispatcher_actor{self_}, probed{d, static_cast<bool>(routes_.loader)});
   } else if (d == dependency::llm) {
     if (const auto a = handle_of<analyzer_actor>(routes_.analyzer)) self_->send(a, mw::probe{d});
   } else if (d == dependency::memory) {

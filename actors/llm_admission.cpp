@@ -119,12 +119,12 @@ void llm_analyzer_state::note_life(const llm::answer& answer) {
   heard_at_ = self_->clock().now();
   if (!std::exchange(hangs_, false)) return;
   stall_.heard(heard_at_);
-  tell_dispatcher(true, "answered a call");
+  tell_dispatcher(true);
 }
 
-void llm_analyzer_state::tell_dispatcher(bool well, const std::string& detail) {
+void llm_analyzer_state::tell_dispatcher(bool well) {
   if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
-    self_->send(dispatcher, probed{dependency::llm, well, detail});
+    self_->send(dispatcher, probed{dependency::llm, well});
 }
 
 void llm_analyzer_state::probe_llm() {
@@ -173,7 +173,7 @@ void llm_analyzer_state::take_probed(const llm_probed& p) {
   if (!well || at_start)
     observe::log(well ? log_level::info : log_level::error, well ? "llm-ready" : "llm-probe-failed")
         .field("detail", detail);
-  tell_dispatcher(well, detail);
+  tell_dispatcher(well);
   well ? recovered(sent_at) : probe_failed(detail);
   pump();
 }

@@ -122,7 +122,7 @@ class llm_analyzer_state {
   void probe_failed(const std::string& why);
   /// Jobs whose calls, asked before then, are waited for no longer. False: there are none.
   bool give_back(flow::time_point asked_before, const std::string& why);
-  void tell_dispatcher(bool well, const std::string& detail);
+  void tell_dispatcher(bool well);
 
   analyzer_actor::pointer self_ = nullptr;
   std::shared_ptr<services> services_;

@@ -217,7 +217,7 @@ void memory_writer_state::probe_store(bool at_start) {
     if (!s || at_start)
       observe::log(s ? log_level::info : log_level::error, s ? "memory-ready" : "memory-probe-failed")
           .field("detail", detail);
-    if (dispatcher) caf::anon_send(dispatcher, probed{dependency::memory, static_cast<bool>(s), detail});
+    if (dispatcher) caf::anon_send(dispatcher, probed{dependency::memory, static_cast<bool>(s)});
   });
 }
 

@@ -122,7 +122,6 @@ struct probe {
 struct probed {
   dependency about = dependency::none;
   bool well = false;
-  std::string detail;
 };
 
 /// receiver -> dispatcher: an intake that was closed is closed, nothing more comes on the old credit.

@@ -228,7 +228,7 @@ typename I::result_type inspect(I& f, probe& x) {
 }
 template <class I>
 typename I::result_type inspect(I& f, probed& x) {
-  return f(caf::meta::type_name("mw.probed.v1"), x.about, x.well, x.detail);
+  return f(caf::meta::type_name("mw.probed.v1"), x.about, x.well);
 }
 template <class I>
 typename I::result_type inspect(I& f, count_failure& x) {

@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t header_delivery_count = 4;
 constexpr size_t properties_message_id = 0;
-constexpr size_t properties_group_id = 10;
 
 int64_t integer_in(const value& map, std::string_view key) {
   const auto v = find_key(map, key);
@@ -38,8 +37,6 @@ void read_properties(const value& list, incoming& m) {
   if (!fields) return;
   if (fields->size() > properties_message_id)
     m.message_id = bounded(id_text((*fields)[properties_message_id]));
-  if (fields->size() > properties_group_id)
-    m.group_id = bounded(std::string{(*fields)[properties_group_id].text().value_or(std::string_view{})});
 }
 
 void read_body(const section& s, incoming& m) {

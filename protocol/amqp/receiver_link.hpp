@@ -61,7 +61,6 @@ struct incoming {
   uint32_t delivery_count = 0;  ///< failed deliveries so far: 0 on the first
   lock_token token{};
   std::string message_id;
-  std::string group_id;
   std::string body;           ///< of the data sections or the string value
   bool body_readable = true;  ///< false: another body type; the event is invalid
   std::string traceparent;    ///< application property, whatever it holds

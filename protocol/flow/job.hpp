@@ -70,8 +70,6 @@ struct job_result {
   bool stored_empty_guard =
       false;  ///< conversation missing and Redis looks emptied (run id changed, many in a row)
   bool fresh_without_message = false;  ///< message missing: but something of the user's is new
-  uint32_t failures_counted =
-      0;  ///< failures of this delivery counted in Redis across redeliveries; 0: unknown
 };
 
 /// Which dependency a stage's failure is about, when the failure itself does not say.

@@ -234,12 +234,6 @@ std::string_view to_string(drop_cause c) {
   return "unknown";
 }
 
-bool contains_quote(std::string_view text, std::string_view quote) {
-  std::string whole;
-  return place_of_quote(text, quote, [&]() -> const std::string& { return whole = fold_text(text); })
-      .has_value();
-}
-
 void read_operations(const element& value, const analysis_input& input, analysis& out) {
   array operations;
   object one;

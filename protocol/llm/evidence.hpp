@@ -31,8 +31,4 @@ result<analysis> read_analysis(std::string_view content, const analysis_input& i
 /// dropped and counted in `out`.
 void read_operations(const simdjson::dom::element& value, const analysis_input& input, analysis& out);
 
-/// Whether the text contains the quote after folding. An empty quote, or a single letter of a longer text, is
-/// no quote.
-bool contains_quote(std::string_view text, std::string_view quote);
-
 }  // namespace mw::llm

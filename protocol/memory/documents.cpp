@@ -9,7 +9,7 @@ constexpr std::array<std::string_view, category_count> category_names{
 };
 constexpr std::array<std::string_view, 3> sentiment_names{"positive", "neutral", "negative"};
 constexpr std::array<std::string_view, 3> op_names{"add", "replace", "remove"};
-constexpr std::array<std::string_view, 3> status_names{"ok", "defaults", "rejected"};
+constexpr std::array<std::string_view, 2> status_names{"ok", "defaults"};
 
 template <class E, size_t N>
 std::optional<E> lookup(const std::array<std::string_view, N>& names, std::string_view name) {

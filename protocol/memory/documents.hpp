@@ -161,7 +161,7 @@ struct usage {
   uint32_t calls = 0;
 };
 
-enum class record_status : uint8_t { ok, defaults, rejected };
+enum class record_status : uint8_t { ok, defaults };
 std::string_view to_string(record_status s);
 std::optional<record_status> record_status_from(std::string_view name);
 

@@ -58,7 +58,7 @@ void read_record_worker(const json_fields& w, record& r) {
   if (const auto through = w.object("through")) r.through = read_watermark(*through);
   const std::string status = w.text("status");
   const auto known = record_status_from(status);
-  if (!status.empty() && !known) w.complain("status", "is not ok, defaults or rejected");
+  if (!status.empty() && !known) w.complain("status", "is neither ok nor defaults");
   r.status = known.value_or(record_status::ok);
   w.each("skipped", [&](const json_fields& s) { r.skipped.push_back(read_skipped(s)); });
   r.model = w.text("model");

@@ -166,8 +166,8 @@ struct metrics : private metric_registry {
                                        {"stored", "covered", "reload", "forgotten"});
 
   // --- dependencies and the process itself
-  labelled<Gauge> breaker = gauges("memory_worker_breaker_state", "0 closed, 1 probing, 2 open.",
-                                   "dependency", {"redis", "llm", "memory-store"});
+  labelled<Gauge> breaker = gauges("memory_worker_breaker_state", "0 closed, 2 open.", "dependency",
+                                   {"redis", "llm", "memory-store"});
   labelled<Counter> cosmos_request_units =
       counters("memory_worker_cosmos_request_units_total", "Request units Cosmos DB charged, by operation.",
                "operation", {});

@@ -1,8 +1,10 @@
 // What a model wrote, taken for an analysis of a small conversation. Holds: counts and lengths are bounded;
 // each operation names a new message of the user and quotes it; an error has words that can be sent in a
 // repair; memory is in proportion.
+#include "protocol/base/folding.hpp"
 #include "protocol/llm/answer_text.hpp"
 #include "protocol/llm/evidence.hpp"
+#include "protocol/llm/quoted_place.hpp"
 #include "protocol/memory/secrets.hpp"
 #include "tests/fuzz/common.hpp"
 
@@ -49,9 +51,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   is_bounded(read->places, llm::max_names);
   fuzz::holds(read->operations.size() <= llm::max_operations, "the operations are bounded");
   const auto& said = conversation().messages.back();
+  const auto folded = fold_text(said.text);
+  const auto in_message = [&folded]() -> const std::string& { return folded; };
   for (const auto& op : read->operations) {
     fuzz::holds(op.evidence == said.position, "an operation's evidence is the user's new message");
-    fuzz::holds(llm::contains_quote(said.text, op.quote), "an operation quotes the message");
+    fuzz::holds(llm::place_of_folded(fold_text(op.quote), in_message).has_value(),
+                "an operation quotes the message");
     fuzz::holds(op.item.size() <= llm::max_operation_item_bytes, "an item is bounded");
     fuzz::holds(!memory::holds_secret(op.item), "an item holds no secret");
   }

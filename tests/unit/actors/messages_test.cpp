@@ -174,7 +174,7 @@ TEST_CASE("settlements, demand and what else is said between the actors cross a 
   CHECK(round_trip(adopt{{1}, {2}, {3}, {4}}).latest_end_ns == std::vector<int64_t>{4});
   CHECK(round_trip(freed{{8, 9}}).jobs == std::vector<uint64_t>{8, 9});
   CHECK(round_trip(probe{dependency::memory}).about == dependency::memory);
-  CHECK(round_trip(probed{dependency::llm, true, "well"}).well);
+  CHECK(round_trip(probed{dependency::llm, true}).well);
   CHECK(round_trip(link_up{10}).generation == 10);
   CHECK(round_trip(intake_closed{11}).generation == 11);
   CHECK(round_trip(count_failure{11, 12}).sequence_number == 12);

@@ -50,7 +50,6 @@ TEST_CASE("decode: everything the worker needs of a Service Bus message is read"
   CHECK(d->message.delivery_count == 3);
   CHECK(d->message.token == *token_of_tag(tag));
   CHECK(d->message.message_id == "chat-1_completed");
-  CHECK(d->message.group_id == "session-9");
   CHECK(d->message.traceparent == "00-abc");
   CHECK(d->message.diagnostic_id == "other");
   CHECK(d->message.enqueued_ms == 1'700'000'000'000);

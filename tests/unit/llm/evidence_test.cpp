@@ -5,11 +5,11 @@
 #include "protocol/base/iso_time.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/utf8.hpp"
+#include "tests/unit/llm/quotes.hpp"
 #include "tests/unit/llm/sample.hpp"
 
 using mw::errc;
 using mw::llm::analysis;
-using mw::llm::contains_quote;
 using mw::llm::read_analysis;
 
 namespace {
@@ -120,18 +120,18 @@ TEST_CASE("evidence: an operation that is no object, and more of them than the l
 
 TEST_CASE(
     "evidence: quotes match through case, spaces, quotation marks, dashes and ellipses, not through words") {
-  CHECK(contains_quote("Ich heiße ÄNNE – wirklich!", "ich heiße änne - wirklich"));
-  CHECK(contains_quote("Je m’appelle « Zoé »…", "je m'appelle \" zoé \"..."));
-  CHECK(contains_quote("line one\n  line two", "one line two"));
-  CHECK(contains_quote("I like tea", "\"I like tea\""));
-  CHECK(contains_quote("I like tea and cake", "...like tea..."));
-  CHECK(contains_quote("東京に住んでいます", "東京"));
-  CHECK(contains_quote("7", "7"));
-  CHECK_FALSE(contains_quote("I like tea", "I like coffee"));
-  CHECK_FALSE(contains_quote("I like tea", "I do like tea"));
-  CHECK_FALSE(contains_quote("I like tea", "I"));
-  CHECK_FALSE(contains_quote("I like tea", "\"...\""));
-  CHECK_FALSE(contains_quote("", "x"));
+  CHECK(takes_quote("Ich heiße ÄNNE – wirklich!", "ich heiße änne - wirklich"));
+  CHECK(takes_quote("Je m’appelle « Zoé »…", "je m'appelle \" zoé \"..."));
+  CHECK(takes_quote("line one\n  line two", "one line two"));
+  CHECK(takes_quote("I like tea", "\"I like tea\""));
+  CHECK(takes_quote("I like tea and cake", "...like tea..."));
+  CHECK(takes_quote("東京に住んでいます", "東京"));
+  CHECK(takes_quote("7", "7"));
+  CHECK_FALSE(takes_quote("I like tea", "I like coffee"));
+  CHECK_FALSE(takes_quote("I like tea", "I do like tea"));
+  CHECK_FALSE(takes_quote("I like tea", "I"));
+  CHECK_FALSE(takes_quote("I like tea", "\"...\""));
+  CHECK_FALSE(takes_quote("", "x"));
 }
 
 TEST_CASE("evidence: of very many operations that quote nothing the rest is not even looked at") {
