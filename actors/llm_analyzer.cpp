@@ -143,7 +143,8 @@ void llm_analyzer_state::start(loaded_job j) {
   if (!budget_left()) {
     // What was skipped before is not looked at again today: without a call nothing would be different.
     a.whole->covers_event = !a.whole->cut_short || a.whole->span.empty();
-    return hand_on(a, analysis::commit_of_defaults(a.part(), memory::budget_spent, a.used, ""));
+    a.shown = a.scope();
+    return mend(a, fail(errc::budget_exhausted, "the day's tokens are spent"), {});
   }
   begin(active_.insert_or_assign(j.spec.id, std::move(a)).first->second);
 }

@@ -98,7 +98,8 @@ class llm_analyzer_state {
   void hand_on_analysis(active& a, llm::analysis got, std::string_view missing);
   void next_part(active& a);
   void end_parts(active& a);
-  void mend(active& a, const llm::answer& answer);
+  /// What the verdict table says of a failure; `raw`: the answer's text, where there is one.
+  void mend(active& a, const failure& why, const std::string& raw);
   void shorten(active& a);
   void give_up(active& a, std::string_view reason);
   void leave_to_dispatcher(active& a, const failure& why);

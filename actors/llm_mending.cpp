@@ -48,7 +48,7 @@ void llm_analyzer_state::take_outcome(active& a, const llm::answer& answer) {
     if (answer.outcome) take_quoted(first, answer.outcome->operations);
     return take_analysis(a, std::move(first));
   }
-  if (!answer.outcome) return mend(a, answer);
+  if (!answer.outcome) return mend(a, answer.outcome.error(), answer.raw);
   a.embedding.clear();
   if (answer.embedded && answer.embedded->vector) a.embedding = *answer.embedded->vector;
   if (!ask_for_quotes(a, answer)) take_analysis(a, *answer.outcome);
@@ -90,7 +90,7 @@ void llm_analyzer_state::hand_on_analysis(active& a, llm::analysis got, std::str
 void llm_analyzer_state::next_part(active& a) {
   const bool spent = !budget_left();
   while (!a.parts->done() && (spent || a.calls_used >= a.most_calls))
-    a.parts->failed(spent ? memory::budget_spent : to_string(errc::truncated));
+    a.parts->failed(skip_reason(spent ? errc::budget_exhausted : errc::truncated));
   if (a.parts->done()) return end_parts(a);
   a.repaired = a.enlarged = false;
   a.purpose = "part";
@@ -107,8 +107,7 @@ void llm_analyzer_state::end_parts(active& a) {
   hand_on_analysis(a, *got, a.parts->missing());
 }
 
-void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
-  const failure& why = answer.outcome.error();
+void llm_analyzer_state::mend(active& a, const failure& why, const std::string& raw) {
   situation s;
   s.at = flow::stage::analyse;
   s.error = why;
@@ -123,7 +122,7 @@ void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
     case action::repair:
       a.repaired = true;
       a.purpose = "repair";
-      a.limits.repair_answer = answer.raw;
+      a.limits.repair_answer = raw;
       a.limits.repair_reason = why.detail;
       return call(a);
     case action::enlarge_output:
@@ -134,7 +133,7 @@ void llm_analyzer_state::mend(active& a, const llm::answer& answer) {
     case action::shorten:
       return shorten(a);
     case action::defaults:
-      return give_up(a, to_string(why.code));
+      return give_up(a, skip_reason(why.code));
     default:
       return leave_to_dispatcher(a, why);
   }

@@ -58,7 +58,7 @@ struct verdict {
   std::string_view rule;    ///< the row's name, for logs and metrics
 };
 
-/// The LLM answered, but not what can be used.
+/// One of bad_answers (protocol/base/skip_reasons.hpp).
 bool is_bad_answer(errc code);
 /// The LLM answered, paid for, and it cannot even be read: the next answer will hardly be better.
 bool is_unreadable_answer(flow::stage at, errc code);

@@ -29,7 +29,7 @@ memory::commit frame_of(const loaded_conversation& c, const memory::usage& used,
   out.skipped = c.left;
   for (auto gone : c.expired) {
     out.retried.push_back({gone.from, gone.to});
-    gone.reason = gone.waits_for_budget() ? memory::budget_expired : memory::expired;
+    gone.reason = gone.waits_for_budget() ? skipped_for::budget_expired : skipped_for::expired;
     gone.attempts = memory::max_span_attempts;
     out.skipped.push_back(std::move(gone));
   }
@@ -38,7 +38,7 @@ memory::commit frame_of(const loaded_conversation& c, const memory::usage& used,
 
 /// A formerly skipped span has one attempt more, as far as it was asked about.
 void record_again(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
-  if (reason == memory::budget_spent) {
+  if (reason == skipped_for::budget) {
     // Nothing was asked, nothing changes.
     out.retried.clear();
     out.skipped.clear();
@@ -57,7 +57,7 @@ void record_again(memory::commit& out, const loaded_conversation& c, std::string
 void leave_what_is_not_new(memory::commit& out, std::string_view reason) {
   out.retried.clear();
   out.skipped.clear();
-  if (reason != memory::budget_spent) return;
+  if (reason != skipped_for::budget) return;
   out.anew = false;
   out.anew_to.reset();
 }
@@ -70,7 +70,7 @@ size_t first_new(const loaded_conversation& c) {
 
 /// The messages as spans without gaps: the first attempt at all of them, or none.
 void record_skipped(memory::commit& out, const loaded_conversation& c, std::string_view reason) {
-  const bool asked = reason != memory::budget_spent;
+  const bool asked = reason != skipped_for::budget;
   const auto record = [&](size_t from, size_t to) {
     if (from >= to) return;
     out.skipped.push_back({c.messages[from].position, c.messages[to - 1].position, std::string{reason},
@@ -125,7 +125,7 @@ void record_missing(memory::commit& out, const loaded_conversation& c, std::stri
 }
 
 void mark_refused(memory::commit& c) {
-  constexpr std::string_view why = "memory-rejected";
+  constexpr std::string_view why = skipped_for::memory_rejected;
   c.keep_summary = true;
   c.operations.clear();
   c.embedding.clear();

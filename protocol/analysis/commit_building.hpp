@@ -12,7 +12,7 @@ memory::commit commit_of(const loaded_conversation& c, llm::analysis a, const me
 memory::commit commit_of(loaded_conversation&& c, llm::analysis a, const memory::usage& used,
                          std::string_view model);
 
-/// No usable answer: defaults, and the messages are recorded as skipped for `reason`; memory::budget_spent:
+/// No usable answer: defaults, and the messages are recorded as skipped for `reason`; skipped_for::budget:
 /// nothing was asked.
 memory::commit commit_of_defaults(const loaded_conversation& c, std::string_view reason,
                                   const memory::usage& used, std::string_view model);

@@ -97,7 +97,7 @@ std::optional<book_entry> skipped_book::expired(const book_entry& e,
                             [&](const auto& s) { return s.waits_for_budget() && same(s, e.span); });
   if (!skipped_still) return std::nullopt;
   auto gone = e;
-  gone.span.reason = memory::budget_expired;
+  gone.span.reason = skipped_for::budget_expired;
   gone.at = now;
   const std::lock_guard lock{mutex_};
   return give_up(gone) ? std::optional{std::move(gone)} : std::nullopt;

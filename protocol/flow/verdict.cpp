@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "protocol/base/skip_reasons.hpp"
+
 namespace mw {
 namespace {
 
@@ -210,8 +212,7 @@ bool is_refusal(const situation& s) {
 }
 
 bool is_bad_answer(errc code) {
-  return code == errc::invalid_answer || code == errc::truncated || code == errc::context_too_long ||
-         code == errc::refused || code == errc::content_filtered;
+  return std::find(bad_answers.begin(), bad_answers.end(), code) != bad_answers.end();
 }
 
 bool is_unreadable_answer(stage at, errc code) {

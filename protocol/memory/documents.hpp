@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/skip_reasons.hpp"
 #include "protocol/chat/window_cut.hpp"
 
 namespace mw::memory {
@@ -134,22 +135,16 @@ struct profile {
   }
 };
 
-/// Why a span was skipped without being asked about: the day's tokens were spent, or so until its
-/// conversation left Redis.
-inline constexpr std::string_view budget_spent = "budget";
-inline constexpr std::string_view budget_expired = "budget-expired";
-/// The same for what was skipped for another reason.
-inline constexpr std::string_view expired = "expired";
 inline constexpr uint32_t max_span_attempts = 3;
 
 /// A range the analysis could not use. Comes again with the session's next event, until it is given up.
 struct skipped_span {
   watermark from;
   watermark to;
-  std::string reason;     ///< of the last attempt: refused, content-filtered, invalid-answer, ..., budget
+  std::string reason;     ///< of the last attempt: one of skip_reasons()
   uint32_t attempts = 1;  ///< answers about this span alone that could not be used
   std::string tried{};    ///< id of the stored watermark at the last of them: not again before it moves
-  bool waits_for_budget() const { return reason == budget_spent; }
+  bool waits_for_budget() const { return reason == skipped_for::budget; }
   bool given_up() const { return attempts >= max_span_attempts && !waits_for_budget(); }
 };
 

@@ -9,10 +9,10 @@
 #include <atomic>
 #include <deque>
 #include <functional>
-#include <initializer_list>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mw::observe {
 
@@ -23,7 +23,7 @@ class labelled {
   using maker = std::function<Metric&(std::string_view label)>;
 
   /// The series of `known` exist from the start.
-  labelled(maker make, std::initializer_list<std::string_view> known) : make_(std::move(make)) {
+  labelled(maker make, const std::vector<std::string_view>& known) : make_(std::move(make)) {
     for (const auto name : known) at(name);
   }
 

@@ -40,7 +40,7 @@ Histogram& metric_registry::histogram(const char* name, const char* help, const 
 }
 
 labelled<Counter> metric_registry::counters(const char* name, const char* help, const char* label,
-                                            names known) {
+                                            const names& known) {
   auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
   return {[&family, label](std::string_view v) -> Counter& {
             return family.Add({{label, std::string{v}}});
@@ -48,7 +48,8 @@ labelled<Counter> metric_registry::counters(const char* name, const char* help, 
           known};
 }
 
-labelled<Gauge> metric_registry::gauges(const char* name, const char* help, const char* label, names known) {
+labelled<Gauge> metric_registry::gauges(const char* name, const char* help, const char* label,
+                                        const names& known) {
   auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
   return {[&family, label](std::string_view v) -> Gauge& {
             return family.Add({{label, std::string{v}}});
@@ -57,7 +58,7 @@ labelled<Gauge> metric_registry::gauges(const char* name, const char* help, cons
 }
 
 labelled<Histogram> metric_registry::histograms(const char* name, const char* help, const char* label,
-                                                const std::vector<double>& bounds, names known) {
+                                                const std::vector<double>& bounds, const names& known) {
   auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(registry_);
   return {[&family, label, bounds](std::string_view v) -> Histogram& {
             return family.Add({{label, std::string{v}}}, bounds);

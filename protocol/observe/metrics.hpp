@@ -11,11 +11,12 @@
 
 #include <array>
 #include <chrono>
-#include <initializer_list>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "protocol/base/skip_reasons.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/observe/labelled.hpp"
 
@@ -28,16 +29,16 @@ using prometheus::Histogram;
 /// Makes families in one registry; the base of `metrics`, so that it is there before the members.
 class metric_registry {
  public:
-  using names = std::initializer_list<std::string_view>;
+  using names = std::vector<std::string_view>;
 
  protected:
   Counter& counter(const char* name, const char* help);
   Gauge& gauge(const char* name, const char* help);
   Histogram& histogram(const char* name, const char* help, const std::vector<double>& bounds);
-  labelled<Counter> counters(const char* name, const char* help, const char* label, names known);
-  labelled<Gauge> gauges(const char* name, const char* help, const char* label, names known);
+  labelled<Counter> counters(const char* name, const char* help, const char* label, const names& known);
+  labelled<Gauge> gauges(const char* name, const char* help, const char* label, const names& known);
   labelled<Histogram> histograms(const char* name, const char* help, const char* label,
-                                 const std::vector<double>& bounds, names known);
+                                 const std::vector<double>& bounds, const names& known);
   /// One family, two labels: dependency and result.
   labelled<Counter> requests(const char* name, const char* help, std::string_view dependency_name);
 
@@ -154,14 +155,13 @@ struct metrics : private metric_registry {
       "memory_worker_summaries_unusable_total",
       "Analyses whose summary says nothing, by cause: one that is stored stays, and the facts are taken.",
       "cause", {"empty", "too-short", "placeholder", "apology"});
-  labelled<Counter> spans_skipped = counters(
-      "memory_worker_spans_skipped_total", "Parts of conversations recorded as skipped, by reason.", "reason",
-      {"refused", "content-filtered", "invalid-answer", "truncated", "budget", "memory-rejected"});
-  labelled<Counter> spans_given_up = counters(
-      "memory_worker_spans_given_up_total",
-      "Skipped parts of conversations that will not be asked about again, by the last reason.", "reason",
-      {"refused", "content-filtered", "invalid-answer", "truncated", "memory-rejected", "budget-expired",
-       "expired"});
+  labelled<Counter> spans_skipped =
+      counters("memory_worker_spans_skipped_total", "Parts of conversations recorded as skipped, by reason.",
+               "reason", skip_reasons());
+  labelled<Counter> spans_given_up =
+      counters("memory_worker_spans_given_up_total",
+               "Skipped parts of conversations that will not be asked about again, by the last reason.",
+               "reason", give_up_reasons());
   labelled<Counter> commits = counters("memory_worker_commits_total", "Commits, by outcome.", "outcome",
                                        {"stored", "covered", "reload", "forgotten"});
 

@@ -123,7 +123,7 @@ TEST_CASE("an answer that cannot be used skips what is new; what is old is left 
   CHECK(refused.skipped[0].to == mark(8));
   CHECK_FALSE(memory::apply_to_record(stored.conversation, refused, wish).next.anew);
   // Without budget nothing was asked: it is made anew later.
-  const auto unasked = commit_of_defaults(*p.conversation, memory::budget_spent, {}, "");
+  const auto unasked = commit_of_defaults(*p.conversation, skipped_for::budget, {}, "");
   CHECK(unasked.skipped.size() == 1);
   CHECK(memory::apply_to_record(stored.conversation, unasked, wish).next.anew == memory::watermark{});
 }

@@ -153,7 +153,7 @@ TEST_CASE("skipped spans are recorded, retried ones leave, and a second failure 
   commit unaware = make_commit(4, 8);
   unaware.skipped = {{msg(2), msg(3), "refused", 1}};
   CHECK(apply_to_record(first, unaware, now).next.skipped[0].attempts == 2);
-  unaware.skipped[0].reason = std::string{budget_spent};
+  unaware.skipped[0].reason = std::string{mw::skipped_for::budget};
   unaware.skipped[0].attempts = 0;
   CHECK(apply_to_record(first, unaware, now).next.skipped[0].attempts == 0);
 }
