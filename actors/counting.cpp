@@ -44,6 +44,19 @@ void count_shortened(services& s, const analysis::shortened_counts& counts, std:
   line.field("effect", "the LLM sees less of these; said once for a conversation");
 }
 
+void count_call(services& s, std::string_view purpose, const failure* error, const memory::usage& used,
+                flow::duration took) {
+  auto& m = s.metrics;
+  m.llm_calls.at(purpose).Increment();
+  m.request_ended(dependency::llm, error, took);
+  m.llm_tokens.at("input").Increment(static_cast<double>(used.prompt_tokens));
+  m.llm_tokens.at("output").Increment(static_cast<double>(used.completion_tokens));
+  if (used.cached_tokens > 0) m.llm_tokens.at("cached").Increment(static_cast<double>(used.cached_tokens));
+  if (used.reasoning_tokens > 0)
+    m.llm_tokens.at("reasoning").Increment(static_cast<double>(used.reasoning_tokens));
+  s.tokens.spend(day_of(s), used.prompt_tokens + used.completion_tokens);
+}
+
 }  // namespace
 
 void count_passed_over(services& s, const analysis::preparation& p, std::string_view session_id) {
@@ -66,18 +79,6 @@ void count_passed_over(services& s, const analysis::preparation& p, std::string_
 
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took) {
   m.stage_seconds.at(to_string(at)).Observe(in_seconds(took));
-}
-
-void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
-                  flow::duration took) {
-  m.llm_calls.at(purpose).Increment();
-  m.request_ended(dependency::llm, answer.outcome ? nullptr : &answer.outcome.error(), took);
-  m.llm_tokens.at("input").Increment(static_cast<double>(answer.used.prompt_tokens));
-  m.llm_tokens.at("output").Increment(static_cast<double>(answer.used.completion_tokens));
-  if (answer.used.cached_tokens > 0)
-    m.llm_tokens.at("cached").Increment(static_cast<double>(answer.used.cached_tokens));
-  if (answer.used.reasoning_tokens > 0)
-    m.llm_tokens.at("reasoning").Increment(static_cast<double>(answer.used.reasoning_tokens));
 }
 
 void count_dropped(observe::metrics& m, const llm::analysis& a, std::string_view session_id) {
@@ -111,8 +112,7 @@ int64_t day_of(const services& s) {
 }
 
 void count_paid(services& s, const llm::answer& answer, std::string_view purpose) {
-  count_answer(s.metrics, answer, purpose, answer.elapsed);
-  s.tokens.spend(day_of(s), answer.used.prompt_tokens + answer.used.completion_tokens);
+  count_call(s, purpose, answer.outcome ? nullptr : &answer.outcome.error(), answer.used, answer.elapsed);
 }
 
 void count_unused(services& s, const llm::answer& answer) {
@@ -129,9 +129,8 @@ void count_embedding(observe::metrics& m, const llm::embedding& e) {
   if (e.tokens > 0) m.llm_tokens.at("embedding").Increment(static_cast<double>(e.tokens));
 }
 
-void count_llm_probe(observe::metrics& m, const status& s, flow::duration took) {
-  m.llm_calls.at("probe").Increment();
-  m.request_ended(dependency::llm, s ? nullptr : &s.error(), took);
+void count_llm_probe(services& s, const llm::probe_answer& answer, flow::duration took) {
+  count_call(s, "probe", answer.well ? nullptr : &answer.well.error(), answer.used, took);
 }
 
 void count_probe_not_sent(observe::metrics& m, const failure& why) {

@@ -16,8 +16,6 @@ inline double in_seconds(flow::duration d) {
 }
 
 void count_stage(observe::metrics& m, flow::stage at, flow::duration took);
-void count_answer(observe::metrics& m, const llm::answer& answer, std::string_view purpose,
-                  flow::duration took);
 /// By cause; one line names the messages, as the prompt numbers them, and no text.
 void count_dropped(observe::metrics& m, const llm::analysis& a, std::string_view session_id);
 /// And logged: a summary that says nothing never replaces one.
@@ -29,7 +27,8 @@ void count_unused(services& s, const llm::answer& answer);
 /// Of the day's tokens.
 int64_t day_of(const services& s);
 void count_embedding(observe::metrics& m, const llm::embedding& e);
-void count_llm_probe(observe::metrics& m, const status& s, flow::duration took);
+/// A probe that was sent: a call like others, with the day's tokens.
+void count_llm_probe(services& s, const llm::probe_answer& answer, flow::duration took);
 /// And logged: nothing is known of the dependency that was to be asked.
 void count_probe_not_sent(observe::metrics& m, const failure& why);
 void count_commit(observe::metrics& m, const memory::commit_reply& reply);

@@ -139,10 +139,12 @@ void llm_analyzer_state::probe_llm() {
                  fmt::format("no answer to a probe within {} ms",
                              std::chrono::floor<std::chrono::milliseconds>(patience).count())});
   const caf::actor_addr weak = self_->address();
-  services_->outside.probe_llm([weak, number, services = services_, since = flow::clock::now()](status s) {
+  services_->outside.probe_llm([weak, number, services = services_,
+                                since = flow::clock::now()](const llm::probe_answer& a) {
+    const status& s = a.well;
     const bool sent = s || s.error().code != errc::open_files;
     if (sent)
-      count_llm_probe(services->metrics, s, flow::clock::now() - since);
+      count_llm_probe(*services, a, flow::clock::now() - since);
     else
       count_probe_not_sent(services->metrics, s.error());
     mw::tell<analyzer_actor>(weak, llm_probed{number, false, sent, static_cast<bool>(s),

@@ -78,7 +78,7 @@ struct ports {
   std::function<void(std::shared_ptr<const llm::analysis_input>, const llm::call_limits&,
                      std::function<void(llm::answer)>)>
       analyse;
-  std::function<void(std::function<void(status)>)> probe_llm;
+  std::function<void(std::function<void(llm::probe_answer)>)> probe_llm;
   /// Empty: summaries are not embedded. On the I/O thread only.
   std::function<void(std::string text, std::function<void(llm::embedding)>)> embed;
   memory::store* store = nullptr;

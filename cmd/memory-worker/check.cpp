@@ -153,7 +153,7 @@ int check_dependencies(const config::loaded& c) {
   const auto redis =
       outside.make_session([list](const std::string&) { list->tell(checklist::redis, ok); },
                            [list](failure why) { list->tell(checklist::redis, std::move(why)); });
-  outside.probe_llm([list](status r) { list->tell(checklist::llm, std::move(r)); });
+  outside.probe_llm([list](llm::probe_answer a) { list->tell(checklist::llm, std::move(a.well)); });
   outside.store->probe([list](status r) { list->tell(checklist::memory, std::move(r)); });
   if (outside.embed) {
     outside.embed("Summary: a probe", [list](llm::embedding e) {

@@ -204,7 +204,7 @@ ports live_world::outside() {
                      std::function<void(llm::answer)> done) {
     analyst_->analyse(std::move(input), limits, std::move(done));
   };
-  p.probe_llm = [this](std::function<void(status)> done) { analyst_->probe(std::move(done)); };
+  p.probe_llm = [this](std::function<void(llm::probe_answer)> done) { analyst_->probe(std::move(done)); };
   if (embedder_)
     p.embed = [this](std::string text, std::function<void(llm::embedding)> done) {
       if (embedder_) return embedder_->embed(std::move(text), std::move(done));

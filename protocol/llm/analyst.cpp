@@ -187,17 +187,17 @@ void analyst::set_request_timeout(std::chrono::milliseconds limit) {
   impl_->set_request_timeout(limit);
 }
 
-void analyst::probe(std::function<void(status)> done) {
+void analyst::probe(std::function<void(probe_answer)> done) {
   auto c = std::make_shared<impl::call>();
   c->done = [done = std::move(done)](const answer& a) {
     // Any completed exchange will do: a model that thinks uses up the few tokens, a filter may find fault, a
     // quota may be used up.
-    if (a.outcome) return done(ok);
+    if (a.outcome) return done({ok, a.used});
     const auto& why = a.outcome.error();
     const bool let_in = why.code == errc::truncated || why.code == errc::refused ||
                         why.code == errc::content_filtered || why.code == errc::invalid_answer ||
                         why.code == errc::throttled;
-    done(let_in ? status{ok} : status{why});
+    done({let_in ? status{ok} : status{why}, a.used});
   };
   impl_->start(std::move(c));
 }

@@ -95,6 +95,12 @@ struct answer {
   std::optional<embedding> embedded;  ///< of the outcome's summary, where embeddings are configured
 };
 
+/// What a probe told, and cost.
+struct probe_answer {
+  status well = fail(dependency::llm, errc::internal, "not called");
+  memory::usage used;  ///< also set where the answer is a failure that was billed
+};
+
 struct analyst_options {
   std::string endpoint;  ///< see endpoint.hpp
   std::string api_key;
@@ -124,7 +130,7 @@ class analyst {
   void set_request_timeout(std::chrono::milliseconds limit);
   /// One cheap authenticated call (few tokens): is the deployment there and does it let us in? It has a
   /// time-out of its own, the shorter of the two.
-  void probe(std::function<void(status)> done);
+  void probe(std::function<void(probe_answer)> done);
 
  private:
   class impl;

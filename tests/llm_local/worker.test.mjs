@@ -178,7 +178,7 @@ async function check(t, port) {
       for (const e of asked.filter((one) => one.status === 200)) {
         assert.ok(e.answer.usage.completion_tokens <= e.request.max_completion_tokens);
       }
-      const output = asked.reduce((sum, e) => sum + (e.answer.usage?.completion_tokens ?? 0), 0);
+      const output = exchanges.reduce((sum, e) => sum + (e.answer.usage?.completion_tokens ?? 0), 0);
       assert.equal(await stack.metric('memory_worker_llm_tokens_total', 'kind="output"'), output);
     });
 

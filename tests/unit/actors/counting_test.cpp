@@ -49,5 +49,31 @@ TEST_CASE("the reasons for which parts are skipped or given up are there from th
   CHECK(labels_of(page, "memory_worker_spans_given_up_total") == reasons);
 }
 
+TEST_CASE("a probe of the LLM is a call like others: counted, with its tokens, those of the day as well") {
+  auto s = plain_settings();
+  s.llm_analyzer.budget_tokens_per_day = 100'000;
+  world w{s};
+  CHECK(w.metrics.llm_calls.at("probe").Value() == 1);
+  w.llm.holds = w.llm.holds_probes = true;
+  w.say(1, "ann", "s1");
+  w.advance(std::chrono::seconds{6});
+  REQUIRE(w.llm.held_probes.size() == 1);
+  const double before = w.metrics.llm_tokens.at("input").Value();
+  w.llm.probe_costs.prompt_tokens = 90'000;
+  w.llm.probe_costs.completion_tokens = 16'000;
+  w.llm.answer_probes();
+  w.run();
+  CHECK(w.metrics.llm_calls.at("probe").Value() == 2);
+  CHECK(w.metrics.llm_tokens.at("input").Value() - before == 90'000);
+  CHECK(w.metrics.llm_tokens.at("output").Value() == 16'000);
+  w.llm.answer_all();
+  w.llm.holds = false;
+  w.say(2, "bob", "s2");
+  w.run();
+  CHECK(w.llm.calls.size() == 1);
+  REQUIRE(w.store.records.at("s2").skipped.size() == 1);
+  CHECK(w.store.records.at("s2").skipped[0].reason == "budget");
+}
+
 }  // namespace
 }  // namespace mw::test

@@ -45,7 +45,7 @@ void fake_llm::answer_all() {
 }
 
 void fake_llm::answer_probes(const status& how) {
-  for (const auto& done : std::exchange(held_probes, {})) done(how);
+  for (const auto& done : std::exchange(held_probes, {})) done({how, probe_costs});
 }
 
 void fake_llm::fail_all(const failure& why) {

@@ -188,10 +188,11 @@ world::world(config::settings s) : inside_(std::make_unique<inside>()) {
   };
   p.analyse = [this](const std::shared_ptr<const llm::analysis_input>& i, const llm::call_limits& l,
                      std::function<void(llm::answer)> done) { llm.ask(*i, l, std::move(done)); };
-  p.probe_llm = [this](std::function<void(status)> done) {
+  p.probe_llm = [this](std::function<void(llm::probe_answer)> done) {
     ++llm.probes;
     if (llm.holds_probes) return llm.held_probes.push_back(std::move(done));
-    done(llm.well ? status{ok} : status{fail(dependency::llm, errc::unreachable, "no LLM")});
+    done({llm.well ? status{ok} : status{fail(dependency::llm, errc::unreachable, "no LLM")},
+          llm.probe_costs});
   };
   if (!s.llm_analyzer.embeddings_endpoint.empty())
     p.embed = [this](const std::string& text, std::function<void(llm::embedding)> done) {

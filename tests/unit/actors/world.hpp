@@ -77,6 +77,7 @@ struct fake_llm {
   bool holds = false;
   bool well = true;                   ///< as probes see it
   bool holds_probes = false;          ///< until answer_probes()
+  memory::usage probe_costs;          ///< of each answered probe
   std::chrono::milliseconds takes{};  ///< as the answers to what was held say
   llm::quotas left;                   ///< as its answers say
   std::string summary;                ///< of its answers; empty: made of the messages' ids
@@ -92,7 +93,7 @@ struct fake_llm {
   std::vector<asked> calls;
   texts embedded;  ///< what was to be embedded
   std::vector<std::function<void()>> held_embeddings;
-  std::vector<std::function<void(status)>> held_probes;
+  std::vector<std::function<void(llm::probe_answer)>> held_probes;
   int probes = 0;
   /// The `embed` port: {1, length of the text}.
   void embed(const std::string& text, std::function<void(llm::embedding)> done);

@@ -140,10 +140,14 @@ TEST_CASE("analyst: the probe costs few tokens, adapts, and tells a bad key from
     if (mode == 2) return mw::http::problem(404, "Not Found", "no");
     if (mode == 3) return mw::http::problem(429, "Too Many Requests", "no");
     if (r.body.find("\"temperature\"") != std::string::npos) return unsupported("temperature");
-    answer.body = R"({"choices":[{"finish_reason":"length","message":{"content":""}}]})";
+    answer.body = R"({"choices":[{"finish_reason":"length","message":{"content":""}}],
+                      "usage":{"prompt_tokens":9,"completion_tokens":16}})";
     return answer;
   }};
-  CHECK(b.probe());
+  const auto paid = b.ask_probe();
+  CHECK(paid.well);
+  CHECK(paid.used.prompt_tokens == 9);
+  CHECK(paid.used.completion_tokens == 16);
   CHECK(b.requests().back().body.find("\"max_completion_tokens\":16") != std::string::npos);
   CHECK(b.requests().back().body.size() < 300);
   mode = 1;

@@ -64,9 +64,10 @@ struct bench {
                  [&](mw::llm::answer a) { p.set_value(std::move(a)); });
     return p.get_future().get();
   }
-  mw::status probe() {
-    std::promise<mw::status> p;
-    llm->probe([&](mw::status s) { p.set_value(std::move(s)); });
+  mw::status probe() { return ask_probe().well; }
+  mw::llm::probe_answer ask_probe() {
+    std::promise<mw::llm::probe_answer> p;
+    llm->probe([&](mw::llm::probe_answer a) { p.set_value(std::move(a)); });
     return p.get_future().get();
   }
   std::vector<server_request> requests() {
