@@ -6,7 +6,7 @@
 #include <exception>
 #include <string>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/messages.hpp"
 
 namespace mw {

@@ -5,7 +5,7 @@
 #include "actors/guard.hpp"
 #include "actors/llm_analyzer.hpp"
 #include "actors/tell.hpp"
-#include "protocol/verdict.hpp"
+#include "protocol/flow/verdict.hpp"
 
 namespace mw {
 namespace {

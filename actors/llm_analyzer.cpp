@@ -273,7 +273,8 @@ void llm_analyzer_state::hand_on(active& a, memory::commit c) {
   out.calls_used = a.calls_used;
   // The half that failed comes next, in parts of the same size; a whole that fitted starts from the whole
   // again.
-  out.prefix = !done.cut_short || done.messages.size() <= 1 ? 0 : static_cast<uint32_t>(done.messages.size());
+  out.max_fresh_messages =
+      !done.cut_short || done.messages.size() <= 1 ? 0 : static_cast<uint32_t>(done.messages.size());
   count_stage(services_->metrics, flow::stage::analyse, self_->clock().now() - a.since);
   active_.erase(a.spec.id);
   if (const auto writer = handle_of<writer_actor>(routes_.writer)) self_->send(writer, std::move(out));
@@ -286,7 +287,7 @@ void llm_analyzer_state::fail_job(const flow::job_spec& spec, uint32_t calls_use
   r.at = flow::stage::analyse;
   r.error = std::move(why);
   r.calls_used = calls_used;
-  r.prefix = spec.prefix;
+  r.max_fresh_messages = spec.max_fresh_messages;
   if (const auto dispatcher = handle_of<dispatcher_actor>(routes_.dispatcher))
     self_->send(dispatcher, job_done{std::move(r)});
 }

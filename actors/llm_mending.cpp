@@ -3,7 +3,7 @@
 #include "actors/counting.hpp"
 #include "actors/llm_analyzer.hpp"
 #include "protocol/analysis/commit_building.hpp"
-#include "protocol/verdict.hpp"
+#include "protocol/flow/verdict.hpp"
 
 namespace mw {
 namespace {
@@ -132,7 +132,7 @@ void llm_analyzer_state::mend(active& a, const failure& why, const std::string& 
       return call(a);
     case action::shorten:
       return shorten(a);
-    case action::defaults:
+    case action::store_placeholder:
       return give_up(a, skip_reason(why.code));
     default:
       return leave_to_dispatcher(a, why);

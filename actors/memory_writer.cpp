@@ -140,7 +140,7 @@ void memory_writer_state::take_committed(const committed& c) {
   r.attempt = c.attempt;
   r.at = flow::stage::commit;
   r.calls_used = w.job.calls_used;
-  r.prefix = w.job.prefix;
+  r.max_fresh_messages = w.job.max_fresh_messages;
   if (!c.failed && c.reply.outcome == memory::commit_outcome::stored) count_skipped(*services_, w.job.commit);
   if (w.marking) {
     r.error = w.refused;

@@ -335,7 +335,7 @@ void session_loader_state::fail_job(const flow::job_spec& spec, failure why, con
   r.at = flow::stage::load;
   r.calls_used = spec.calls_used;
   r.record_covers_event = stored != nullptr && analysis::record_covers_event(*stored, spec);
-  r.stored_empty_guard = why.code == errc::conversation_missing && redis_may_be_empty();
+  r.redis_looks_emptied = why.code == errc::conversation_missing && redis_may_be_empty();
   r.error = std::move(why);
   end(std::move(r));
 }

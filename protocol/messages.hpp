@@ -57,7 +57,7 @@ struct analysed_job {
   bool covers_event = true;
   bool was_saved = false;  ///< the answer is in Redis already
   uint32_t calls_used = 0;
-  uint32_t prefix = 0;  ///< for the next round when the event is not covered
+  uint32_t max_fresh_messages = 0;  ///< for the next round when the event is not covered
 };
 
 /// last stage of a job -> dispatcher

@@ -45,14 +45,15 @@ namespace flow {
 template <class I>
 typename I::result_type inspect(I& f, job_spec& x) {
   return f(caf::meta::type_name("mw.job_spec.v1"), x.id, x.attempt, x.sequence_number, x.delivery_count,
-           x.ids, x.completed_at_ms, x.enqueued_ms, x.may_postpone, x.calls_used, x.prefix,
+           x.ids, x.completed_at_ms, x.enqueued_ms, x.may_postpone, x.calls_used, x.max_fresh_messages,
            x.message_given_up, x.mark_refused);
 }
 
 template <class I>
 typename I::result_type inspect(I& f, job_result& x) {
   return f(caf::meta::type_name("mw.job_result.v1"), x.id, x.attempt, x.end, x.at, x.error, x.calls_used,
-           x.prefix, x.postpone_ms, x.record_covers_event, x.stored_empty_guard, x.fresh_without_message);
+           x.max_fresh_messages, x.postpone_ms, x.record_covers_event, x.redis_looks_emptied,
+           x.fresh_without_message);
 }
 
 template <class I>
@@ -179,7 +180,7 @@ typename I::result_type inspect(I& f, loaded_job& x) {
 template <class I>
 typename I::result_type inspect(I& f, analysed_job& x) {
   return f(caf::meta::type_name("mw.analysed_job.v1"), x.spec, x.commit, x.covers_event, x.was_saved,
-           x.calls_used, x.prefix);
+           x.calls_used, x.max_fresh_messages);
 }
 template <class I>
 typename I::result_type inspect(I& f, job_done& x) {

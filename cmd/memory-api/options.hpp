@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/log_level.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::api {
 

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::api {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "cmd/memory-api/store.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/http/server.hpp"
 
 namespace mw::api {

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "protocol/amqp/conditions.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/base/request_told.hpp"
-#include "protocol/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::amqp {

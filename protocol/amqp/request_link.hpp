@@ -16,7 +16,7 @@
 #include <unordered_map>
 
 #include "protocol/amqp/conditions.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::amqp {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "protocol/amqp/tls_session.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/lookup.hpp"
 
 namespace mw::amqp {

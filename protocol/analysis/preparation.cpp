@@ -104,10 +104,10 @@ flow::job_result fail_with(const flow::job_spec& job, errc code, std::string det
   return r;
 }
 
-/// How many of the fresh messages fit: the job's prefix and the token limit; at least one.
+/// How many of the fresh messages fit: what the job allows and the token limit; at least one.
 size_t messages_that_fit(const prepare_request& r, const loaded_conversation& c) {
   size_t most = c.messages.size();
-  if (r.job.prefix > 0) most = std::min<size_t>(most, r.job.prefix);
+  if (r.job.max_fresh_messages > 0) most = std::min<size_t>(most, r.job.max_fresh_messages);
   uint64_t tokens = 0;
   for (size_t i = 0; i < most; ++i) {
     tokens += llm::estimate_tokens(c.messages[i].text) + 16;

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <optional>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::azure {
 

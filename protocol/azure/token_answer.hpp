@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/http/client.hpp"
 
 namespace mw::azure {

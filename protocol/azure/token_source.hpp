@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::azure {
 

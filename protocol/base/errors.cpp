@@ -1,4 +1,4 @@
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw {
 

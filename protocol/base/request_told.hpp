@@ -5,7 +5,7 @@
 #include <chrono>
 #include <functional>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw {
 

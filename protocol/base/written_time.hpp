@@ -9,8 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/iso_time.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw {
 

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/iso_time.hpp"
 #include "protocol/chat/timestamp.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::chat {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/written_time.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::chat {
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/config/value.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::config {
 

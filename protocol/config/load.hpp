@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/config/cgroup.hpp"
 #include "protocol/config/options.hpp"
 #include "protocol/config/settings.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::config {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "protocol/base/ascii.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::config {
 

@@ -18,8 +18,8 @@
 #include "protocol/flow/breaker.hpp"
 #include "protocol/flow/credit.hpp"
 #include "protocol/flow/turns.hpp"
+#include "protocol/flow/verdict.hpp"
 #include "protocol/flow/windows.hpp"
-#include "protocol/verdict.hpp"
 
 namespace mw::flow {
 

@@ -104,7 +104,7 @@ void dispatch::finished(const job_result& r, time_point now) {
       end_job(r.id, {sequence, action::complete, std::string{to_string(r.end)}, {}});
       break;
     case job_end::partial:
-      j.spec.prefix = r.prefix;
+      j.spec.max_fresh_messages = r.max_fresh_messages;
       j.failures = j.rejections = 0;
       j.first_trouble = j.last_trouble = j.missing_since = {};
       hold(j, duration::zero(), now);
@@ -121,7 +121,7 @@ void dispatch::finished(const job_result& r, time_point now) {
       break;
     }
     case job_end::failed:
-      if (r.prefix > 0) j.spec.prefix = r.prefix;
+      if (r.max_fresh_messages > 0) j.spec.max_fresh_messages = r.max_fresh_messages;
       failed(j, r, now);
       break;
   }
@@ -193,7 +193,7 @@ void dispatch::failed(job& j, const job_result& r, time_point now) {
   s.fresh_without_message = r.fresh_without_message;
   s.tried = j.failures;
   count_refusal(j, s, r);
-  s.redis_emptied = r.stored_empty_guard || missing_sessions_.size() >= 5;
+  s.redis_emptied = r.redis_looks_emptied || missing_sessions_.size() >= 5;
   const auto crashes = crashes_.find(j.spec.sequence_number);
   const bool counted = crashes != crashes_.end() && same_event(crashes->second.ids, j.spec.ids);
   s.crashes = counted ? crashes->second.crashes : 0;

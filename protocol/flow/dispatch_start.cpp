@@ -135,8 +135,8 @@ void dispatch::submit(job& j, time_point now) {
   if (j.suspect) suspect_running_ = j.spec.id;
   ++j.spec.attempt;
   // What has been paid for must not wait for a quiet moment: the answer is kept only while the job lives.
-  j.spec.may_postpone = windows_.may_wait(j.from, now) && j.spec.calls_used == 0 && j.spec.prefix == 0 &&
-                        !j.spec.message_given_up;
+  j.spec.may_postpone = windows_.may_wait(j.from, now) && j.spec.calls_used == 0 &&
+                        j.spec.max_fresh_messages == 0 && !j.spec.message_given_up;
   j.spec.mark_refused = j.failures > 0 && store_refuses(j.last_stage, j.last_error) &&
                         refused_users_[static_cast<size_t>(stage::commit)].size() < refusals_of_all;
   j.at = stage::load;

@@ -7,8 +7,8 @@
 #include <limits>
 #include <string_view>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/event_ids.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::flow {
 
@@ -37,11 +37,11 @@ struct job_spec {
   int64_t sequence_number = 0;  ///< of the delivery it runs for
   uint32_t delivery_count = 0;
   event_ids ids;
-  int64_t completed_at_ms = 0;  ///< epoch ms of the newest event; 0 unknown
-  int64_t enqueued_ms = 0;      ///< when the broker took the newest event: epoch ms; 0 unknown
-  bool may_postpone = false;    ///< the window may still be re-opened when the conversation is not quiet
-  uint32_t calls_used = 0;      ///< LLM calls this delivery has cost so far (bisecting is bounded by it)
-  uint32_t prefix = 0;          ///< analyse at most so many fresh messages; 0: all
+  int64_t completed_at_ms = 0;      ///< epoch ms of the newest event; 0 unknown
+  int64_t enqueued_ms = 0;          ///< when the broker took the newest event: epoch ms; 0 unknown
+  bool may_postpone = false;        ///< the window may still be re-opened when the conversation is not quiet
+  uint32_t calls_used = 0;          ///< LLM calls this delivery has cost so far (bisecting is bounded by it)
+  uint32_t max_fresh_messages = 0;  ///< analyse at most so many fresh messages; 0: all
   /// The event's message is waited for no longer: what is new without it is analysed.
   bool message_given_up = false;
   bool mark_refused = false;  ///< the store refused its commit before, and others' it takes: mark the record
@@ -64,10 +64,10 @@ struct job_result {
   stage at = stage::load;
   failure error;
   uint32_t calls_used = 0;
-  uint32_t prefix = 0;
+  uint32_t max_fresh_messages = 0;
   int64_t postpone_ms = 0;           ///< postponed: not before so many ms
   bool record_covers_event = false;  ///< conversation missing: the record's time is at or after the event
-  bool stored_empty_guard =
+  bool redis_looks_emptied =
       false;  ///< conversation missing and Redis looks emptied (run id changed, many in a row)
   bool fresh_without_message = false;  ///< message missing: but something of the user's is new
 };

@@ -1,4 +1,4 @@
-#include "protocol/verdict.hpp"
+#include "protocol/flow/verdict.hpp"
 
 #include <algorithm>
 #include <array>
@@ -127,9 +127,9 @@ constexpr std::array rules{
                  },
                  action::shorten, "bisect"},
     verdict_rule{"no usable answer to be had", [](const situation& s) { return unusable_answer(s); },
-                 action::defaults, "defaults"},
+                 action::store_placeholder, "defaults"},
     verdict_rule{"budget exhausted", [](const situation& s) { return is(s, errc::budget_exhausted); },
-                 action::defaults, "budget"},
+                 action::store_placeholder, "budget"},
     // --- the memory store ---
     verdict_rule{"somebody writes first again and again, while others pass",
                  [](const situation& s) {
@@ -196,7 +196,7 @@ std::string_view to_string(action a) {
       return "enlarge-output";
     case action::shorten:
       return "shorten";
-    case action::defaults:
+    case action::store_placeholder:
       return "defaults";
   }
   return "unknown";

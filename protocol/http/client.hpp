@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::http {

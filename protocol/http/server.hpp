@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::http {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::io {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::llm {
 

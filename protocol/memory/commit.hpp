@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/memory/documents.hpp"
 
 namespace mw::memory {

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/json_writer.hpp"
-#include "protocol/errors.hpp"
 #include "protocol/memory/documents.hpp"
 #include "protocol/memory/json_fields.hpp"
 

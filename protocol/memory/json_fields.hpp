@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/json_parser.hpp"
 #include "protocol/chat/json_document.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::memory {
 

@@ -21,10 +21,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/iso_time.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/log_level.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::observe {
 

@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/skip_reasons.hpp"
-#include "protocol/errors.hpp"
 #include "protocol/observe/labelled.hpp"
 
 namespace mw::observe {

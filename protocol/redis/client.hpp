@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "protocol/azure/token_source.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/base/request_told.hpp"
-#include "protocol/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::redis {

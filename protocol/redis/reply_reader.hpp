@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/redis/client.hpp"
 
 namespace mw::redis {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/lookup.hpp"
 
 namespace mw::redis {

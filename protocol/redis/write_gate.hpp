@@ -9,7 +9,7 @@
 #include <mutex>
 #include <optional>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::redis {
 

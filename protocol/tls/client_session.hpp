@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::tls {
 

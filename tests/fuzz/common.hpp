@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::fuzz {
 

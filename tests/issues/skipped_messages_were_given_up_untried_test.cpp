@@ -228,7 +228,7 @@ TEST_CASE("a commit that the store refuses forgets nothing of what is still to c
   const memory::skipped_span again{analysis::mark(1), analysis::mark(6), "refused", 1};
   const auto stored = analysis::stored_up_to(8, {again});
   auto job = analysis::job_for(8);
-  job.prefix = 4;
+  job.max_fresh_messages = 4;
   const auto part = analysis::prepared(analysis::chat_of(8), stored, job).conversation;
   REQUIRE(part);
   REQUIRE(analysis::ids_of(*part) == analysis::names{"m1", "m2", "m3", "m4"});

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::devstack {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "protocol/amqp/codec.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::devstack {
 

@@ -10,7 +10,7 @@
 
 #include "cmd/memory-devstack/bus/entity.hpp"
 #include "cmd/memory-devstack/bus/requests.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::devstack {
 

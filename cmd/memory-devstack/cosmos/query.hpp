@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::cosmos_standin {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::devstack {
 

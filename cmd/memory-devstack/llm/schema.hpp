@@ -8,7 +8,7 @@
 #include <string>
 
 #include "cmd/memory-devstack/llm/transcript.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::standin {
 

@@ -10,7 +10,7 @@
 
 #include "cmd/memory-devstack/publish/sample.hpp"
 #include "protocol/azure/sas.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 #include "protocol/io/loop.hpp"
 
 namespace mw::publish {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "protocol/azure/sas.hpp"
-#include "protocol/errors.hpp"
+#include "protocol/base/errors.hpp"
 
 namespace mw::publish {
 

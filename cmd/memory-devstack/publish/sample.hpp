@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/errors.hpp"
 #include "protocol/base/iso_time.hpp"
-#include "protocol/errors.hpp"
 
 namespace mw::publish {
 

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "protocol/verdict.hpp"
+#include "protocol/flow/verdict.hpp"
 #include "tests/unit/actors/world.hpp"
 
 namespace mw::test {
@@ -34,7 +34,7 @@ labels reasons_of_the_code() {
     s.error = fail(dependency::llm, static_cast<errc>(code), "as the case says");
     s.repaired = s.enlarged = true;
     s.fresh_messages = 1;
-    if (decide(s).what == action::defaults) out.emplace(skip_reason(static_cast<errc>(code)));
+    if (decide(s).what == action::store_placeholder) out.emplace(skip_reason(static_cast<errc>(code)));
   }
   return out;
 }

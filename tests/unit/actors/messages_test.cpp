@@ -29,7 +29,7 @@ flow::job_spec spec() {
   s.enqueued_ms = 1'700'000'000'456;
   s.may_postpone = true;
   s.calls_used = 4;
-  s.prefix = 5;
+  s.max_fresh_messages = 5;
   s.message_given_up = true;
   return s;
 }
@@ -117,17 +117,17 @@ TEST_CASE("jobs and their results cross a node unchanged") {
   r.at = flow::stage::commit;
   r.error = trouble();
   r.calls_used = 3;
-  r.prefix = 4;
+  r.max_fresh_messages = 4;
   r.postpone_ms = 5;
   r.record_covers_event = true;
-  r.stored_empty_guard = true;
+  r.redis_looks_emptied = true;
   r.fresh_without_message = true;
   const auto got = round_trip(job_done{r}).result;
   CHECK(got.end == flow::job_end::partial);
   CHECK(got.error.code == errc::throttled);
   CHECK(got.error.from == dependency::llm);
   CHECK(got.error.retry_after == std::chrono::milliseconds{1'500});
-  CHECK(got.stored_empty_guard);
+  CHECK(got.redis_looks_emptied);
   CHECK(got.fresh_without_message);
 }
 
@@ -158,7 +158,7 @@ TEST_CASE("an analysis crosses a node unchanged, with and without a stored water
     CHECK(j.commit.embedding == std::vector<float>{0.5F, -1.0F});
     CHECK(j.commit.operations.at(0).in == memory::category::goals);
     CHECK(j.commit.used.calls == 5);
-    CHECK(j.prefix == 7);
+    CHECK(j.max_fresh_messages == 7);
   }
 }
 

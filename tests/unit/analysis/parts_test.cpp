@@ -18,9 +18,9 @@ std::vector<std::string> texts_of(const std::vector<memory::skipped_span>& spans
   return out;
 }
 
-loaded_conversation loaded(int messages, const memory::context& stored, uint32_t prefix = 0) {
+loaded_conversation loaded(int messages, const memory::context& stored, uint32_t max_fresh_messages = 0) {
   auto job = job_for(messages);
-  job.prefix = prefix;
+  job.max_fresh_messages = max_fresh_messages;
   auto p = prepared(chat_of(messages), stored, job);
   REQUIRE(p.conversation);
   return *p.conversation;

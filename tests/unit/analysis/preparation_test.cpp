@@ -149,9 +149,9 @@ TEST_CASE("the token limit cuts the conversation, but never to nothing") {
   CHECK(ids_of(*one) == names{"m1"});
 }
 
-TEST_CASE("a job's prefix cuts as well, and the next round goes on behind it") {
+TEST_CASE("a job's limit of messages cuts as well, and the next round goes on behind it") {
   auto job = job_for(6);
-  job.prefix = 2;
+  job.max_fresh_messages = 2;
   const auto first = prepared(chat_of(6), {}, job).conversation;
   REQUIRE(first);
   CHECK(ids_of(*first) == names{"m1", "m2"});

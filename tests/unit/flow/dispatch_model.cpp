@@ -211,7 +211,7 @@ void model::end_well(const running_job& j, job_result r, bool faults) {
   if (faults && percent(10) && (j.at == stage::commit || (j.at == stage::load && j.spec.may_postpone))) {
     r.end = j.at == stage::load ? job_end::postponed : job_end::partial;
     r.postpone_ms = static_cast<int64_t>(roll(60'000));
-    r.prefix = 5;
+    r.max_fresh_messages = 5;
     if (r.end == job_end::partial) ++r.calls_used;
     d_->finished(r, now_);
     return;

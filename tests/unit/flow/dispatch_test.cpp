@@ -150,12 +150,12 @@ TEST_CASE("dispatch: a part is stored, the rest follows, and only the end comple
   part.attempt = 1;
   part.end = job_end::partial;
   part.calls_used = 3;
-  part.prefix = 12;
+  part.max_fresh_messages = 12;
   t.d->finished(part, t.now);
   CHECK(t.outcome(1).empty());
   REQUIRE(t.is_running("s"));
   CHECK(t.running("s").attempt == 2);
-  CHECK(t.running("s").prefix == 12);
+  CHECK(t.running("s").max_fresh_messages == 12);
   CHECK(t.running("s").calls_used == 3);
   CHECK_FALSE(t.running("s").may_postpone);
   CHECK(t.forgotten.empty());
@@ -172,11 +172,11 @@ TEST_CASE("dispatch: what the analysis has cost and how far it was cut is not fo
   r.at = stage::analyse;
   r.error = fail(dependency::llm, errc::throttled, "later");
   r.calls_used = 3;
-  r.prefix = 12;
+  r.max_fresh_messages = 12;
   t.d->finished(r, t.now);
   t.pass(40s);
   CHECK(t.running("s").calls_used == 3);
-  CHECK(t.running("s").prefix == 12);
+  CHECK(t.running("s").max_fresh_messages == 12);
   r = {};
   r.id = t.running("s").id;
   r.attempt = 2;
@@ -184,7 +184,7 @@ TEST_CASE("dispatch: what the analysis has cost and how far it was cut is not fo
   t.d->finished(r, t.now);
   t.pass(40s);
   CHECK(t.running("s").calls_used == 3);
-  CHECK(t.running("s").prefix == 12);
+  CHECK(t.running("s").max_fresh_messages == 12);
 }
 
 TEST_CASE("dispatch: a postponed job's window opens again") {

@@ -1,4 +1,4 @@
-#include "protocol/verdict.hpp"
+#include "protocol/flow/verdict.hpp"
 
 #include <doctest/doctest.h>
 
@@ -178,20 +178,21 @@ TEST_CASE("verdict: refused or filtered: bisect") {
 TEST_CASE("verdict: no usable answer to be had: one message left, or the calls are used up") {
   auto s = of(stage::analyse, errc::invalid_answer);
   s.repaired = true;
-  check(s, {"no usable answer to be had", action::defaults, "defaults"});
+  check(s, {"no usable answer to be had", action::store_placeholder, "defaults"});
   for (const errc code : {errc::truncated, errc::context_too_long, errc::refused, errc::content_filtered}) {
     s = of(stage::analyse, code);
     s.enlarged = true;
     s.fresh_messages = 1;
-    check(s, {"no usable answer to be had", action::defaults, "defaults"});
+    check(s, {"no usable answer to be had", action::store_placeholder, "defaults"});
     s.fresh_messages = 40;
     s.calls_used = 8;
-    check(s, {"no usable answer to be had", action::defaults, "defaults"});
+    check(s, {"no usable answer to be had", action::store_placeholder, "defaults"});
   }
 }
 
 TEST_CASE("verdict: budget exhausted") {
-  check(of(stage::analyse, errc::budget_exhausted), {"budget exhausted", action::defaults, "budget"});
+  check(of(stage::analyse, errc::budget_exhausted),
+        {"budget exhausted", action::store_placeholder, "budget"});
 }
 
 TEST_CASE("verdict: somebody wrote first") {

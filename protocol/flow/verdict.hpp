@@ -1,7 +1,7 @@
 // The verdict table (docs/design.md 6): what is done with a delivery when something went wrong, as one pure
 // function over one table; first match wins, tests/unit/flow/verdict_test.cpp has a test per row. The
 // dispatcher asks it for every failed job; llm_analyzer asks it for the answers it can mend itself (repair,
-// enlarge, shorten, defaults).
+// enlarge, shorten, store a placeholder).
 #pragma once
 
 #include <span>
@@ -12,17 +12,17 @@
 namespace mw {
 
 enum class action : uint8_t {
-  complete,        ///< settle as done
-  dead_letter,     ///< settle with `reason` and the failure's detail
-  abandon,         ///< give back, the broker counts it
-  release,         ///< give back, uncounted
-  hold,            ///< keep under renewed lock, try again after `delay`
-  retry_now,       ///< load anew at once
-  analyse_rest,    ///< load anew at once, without waiting for the event's message any longer
-  repair,          ///< one more LLM call that shows the invalid answer
-  enlarge_output,  ///< one more LLM call with a larger output limit
-  shorten,         ///< analyse the first half, commit, go on with the rest
-  defaults,        ///< commit defaults, record the span as skipped
+  complete,           ///< settle as done
+  dead_letter,        ///< settle with `reason` and the failure's detail
+  abandon,            ///< give back, the broker counts it
+  release,            ///< give back, uncounted
+  hold,               ///< keep under renewed lock, try again after `delay`
+  retry_now,          ///< load anew at once
+  analyse_rest,       ///< load anew at once, without waiting for the event's message any longer
+  repair,             ///< one more LLM call that shows the invalid answer
+  enlarge_output,     ///< one more LLM call with a larger output limit
+  shorten,            ///< analyse the first half, commit, go on with the rest
+  store_placeholder,  ///< commit defaults, record the span as skipped
 };
 std::string_view to_string(action a);
 

@@ -1,7 +1,7 @@
 // The one error vocabulary of the project. Every fallible function returns result<T>; nothing throws across a
 // module or actor boundary. `failure` says what happened (code), where (from), and in words a person can act
 // on (detail: names the thing and the fix, never a secret, never conversation text). The verdict table
-// (protocol/verdict.hpp) maps a failure to what is done with the delivery.
+// (protocol/flow/verdict.hpp) maps a failure to what is done with the delivery.
 #pragma once
 
 #include <chrono>
