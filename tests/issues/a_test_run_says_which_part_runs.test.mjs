@@ -56,5 +56,5 @@ test('a part that fails, one that is skipped and one that was not built are told
 test('a name that no part has is an error, and the names are listed', () => {
   const { status, said } = runs('--plain-only', '--only', 'test_god');
   assert.equal(status, 64);
-  assert.match(said, /no part is called test_god; there are: format layers test_bad test_good conformance/);
+  assert.match(said, /no part is called test_god; there are: format layers arm64 test_bad test_good conformance/);
 });
