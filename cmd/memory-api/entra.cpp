@@ -5,10 +5,10 @@
 namespace mw::api {
 
 entra::entra(const entra_access& who, const log& l) : http_(loop_.get(), {.ca_file = who.ca_file}) {
-  azure::credential_context m{.loop = loop_.get(), .http = http_};
-  m.seed = static_cast<uint64_t>(getpid());
+  azure::credential_context context{.loop = loop_.get(), .http = http_};
+  context.seed = static_cast<uint64_t>(getpid());
   azure::identity_options o;
-  o.seed = m.seed;
+  o.seed = context.seed;
   o.refresh_failed = [&l](const std::string& scope, const failure& why) {
     l.write(log_level::warning, "token-refresh-failed", {{"scope", scope}, {"detail", to_string(why)}});
   };
@@ -16,7 +16,8 @@ entra::entra(const entra_access& who, const log& l) : http_(loop_.get(), {.ca_fi
     l.write(log_level::info, "signed-in", {{"scope", scope}, {"identity", link}});
   };
   identity_ = azure::make_default_identity(
-      m, {who.authority_host, who.tenant_id, who.client_id, who.client_secret, who.federated_token_file},
+      context,
+      {who.authority_host, who.tenant_id, who.client_id, who.client_secret, who.federated_token_file},
       {who.identity_endpoint, who.identity_header, who.imds_host, who.client_id}, std::move(o));
 }
 

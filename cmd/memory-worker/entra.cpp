@@ -6,8 +6,8 @@ namespace mw {
 
 std::shared_ptr<azure::identity> make_identity(io::loop& loop, http::client& http,
                                                const config::azure_settings& s, uint64_t seed) {
-  azure::credential_context m{.loop = loop, .http = http};
-  m.seed = seed;
+  azure::credential_context context{.loop = loop, .http = http};
+  context.seed = seed;
   azure::client_identity client{s.authority_host, s.tenant_id, s.client_id, s.client_secret.value,
                                 s.federated_token_file};
   azure::identity_endpoint managed{s.identity_endpoint, s.identity_header.value, s.imds_host, s.client_id};
@@ -22,7 +22,7 @@ std::shared_ptr<azure::identity> make_identity(io::loop& loop, http::client& htt
   o.signed_in = [](const std::string& scope, const std::string& link) {
     observe::log(log_level::info, "signed-in").field("scope", scope).field("identity", link);
   };
-  return azure::make_default_identity(m, client, std::move(managed), std::move(o));
+  return azure::make_default_identity(context, client, std::move(managed), std::move(o));
 }
 
 void sign_in_with(const std::shared_ptr<azure::token_source>& identity, amqp::link_options& o) {

@@ -129,8 +129,7 @@ transfer::~transfer() {
 
 int transfer::suits(const request& r) const {
   if (url_ == r.url) return 2;
-  const bool sends = method_.starts_with('+');
-  return sends == sends_body(r) && std::string_view{method_}.substr(sends ? 1 : 0) == r.method ? 1 : 0;
+  return r.method == method_ && sends_body(r) == sends_ ? 1 : 0;
 }
 
 status transfer::prepare(queued_request q) {
@@ -184,20 +183,19 @@ void transfer::set_method(const request& r) {
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(r.body.size()));
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, r.body.c_str());
   }
-  const std::string kind = sends ? "+" + r.method : r.method;
-  if (kind == method_) return;
+  if (r.method == method_ && sends == sends_) return;
   const CURLoption base = sends ? CURLOPT_POST : (r.method == "HEAD" ? CURLOPT_NOBODY : CURLOPT_HTTPGET);
   curl_easy_setopt(easy_, base, 1L);
   const bool own = r.method == (sends ? "POST" : "GET") || r.method == "HEAD";
   curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, own ? nullptr : r.method.c_str());
-  method_ = kind;
+  method_ = r.method;
+  sends_ = sends;
 }
 
 /// libcurl looks through the list some fifteen times a request: nothing is forbidden there that it would not
 /// add.
 void transfer::set_headers(std::vector<std::pair<std::string, std::string>> headers, bool large) {
-  const bool sends = method_.starts_with('+');
-  if (header_list_ != nullptr && headers == headers_ && sends == headers_for_body_ &&
+  if (header_list_ != nullptr && headers == headers_ && sends_ == headers_for_body_ &&
       large == headers_for_large_)
     return;
   curl_slist_free_all(header_list_);
@@ -214,10 +212,10 @@ void transfer::set_headers(std::vector<std::pair<std::string, std::string>> head
   // As one of these headers it is printed once a request; as libcurl's own option twice.
   if (!user_agent_.empty()) header_list_ = curl_slist_append(header_list_, user_agent_.c_str());
   if (large) header_list_ = curl_slist_append(header_list_, "Expect:");
-  if (sends && !has_type) header_list_ = curl_slist_append(header_list_, "Content-Type:");
+  if (sends_ && !has_type) header_list_ = curl_slist_append(header_list_, "Content-Type:");
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_);
   headers_ = std::move(headers);
-  headers_for_body_ = sends;
+  headers_for_body_ = sends_;
   headers_for_large_ = large;
 }
 

@@ -79,7 +79,8 @@ class transfer {
   bool proxy_set_ = false;
   bool headers_complete_ = false;
   bool started_over_ = false;
-  std::string method_;
+  std::string method_;  ///< the last request's
+  bool sends_ = false;  ///< and whether it had a body, be it empty
   std::string url_;
   CURLU* parsed_url_;
   std::vector<std::pair<std::string, std::string>> headers_;

@@ -2,30 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "protocol/base/word_sign.hpp"
-#include "protocol/memory/word_list.hpp"
+#include "protocol/memory/secret_words.hpp"
 
 namespace mw::memory {
 namespace {
 
 constexpr size_t secret_digits = 9;
 constexpr std::string_view secret_mask = "[...]";
-
-struct piece {
-  size_t begin = 0;
-  size_t end = 0;
-};
-using pieces = std::vector<piece>;
-
-/// A script with blanks between words, by a word's first byte.
-bool is_spaced(char first) {
-  return static_cast<unsigned char>(first) < 0xE0;
-}
 
 // --- digits ---
 
@@ -169,148 +157,6 @@ void find_ibans(std::string_view t, pieces& out) {
   }
 }
 
-// --- passwords ---
-
-constexpr std::array<std::string_view, 35> password_words{"password",
-                                                          "passwords",
-                                                          "passwort",
-                                                          "passwörter",
-                                                          "kennwort",
-                                                          "passcode",
-                                                          "passphrase",
-                                                          "contraseña",
-                                                          "contrasen\xCC\x83"
-                                                          "a",
-                                                          "contraseÑa",
-                                                          "contrasena",
-                                                          "mot de passe",
-                                                          "senha",
-                                                          "palavra-passe",
-                                                          "wachtwoord",
-                                                          "lösenord",
-                                                          "adgangskode",
-                                                          "passord",
-                                                          "hasło",
-                                                          "heslo",
-                                                          "lozinka",
-                                                          "jelszó",
-                                                          "parola",
-                                                          "şifre",
-                                                          "пароль",
-                                                          "Пароль",
-                                                          "κωδικός",
-                                                          "密码",
-                                                          "密碼",
-                                                          "パスワード",
-                                                          "비밀번호",
-                                                          "passwd",
-                                                          "api key",
-                                                          "secret key",
-                                                          "access token"};
-/// Only with digits behind it.
-constexpr std::array<std::string_view, 5> code_words{"pin", "puk", "cvv", "cvc", "pincode"};
-constexpr std::array<std::string_view, 22> says_words{
-    "is", "was",  "are", "lautet", "ist", "war", "es", "era", "est", "são", "é",
-    "è",  "jest", "je",  "er",     "är",  "это", "=",  ":",   "：",  "是",  "는"};
-constexpr std::array<std::string_view, 24> of_words{"for", "of",  "to", "on",   "at",   "für", "vom",  "von",
-                                                    "zu",  "zum", "im", "para", "de",   "del", "pour", "du",
-                                                    "di",  "per", "da", "do",   "voor", "van", "till", "til"};
-/// What tells about a password instead of it.
-constexpr std::array<std::string_view, 38> no_password{
-    "a",         "an",        "the",  "not",    "too",    "very",     "so",      "what",
-    "that",      "important", "safe", "secure", "strong", "weak",     "wrong",   "lost",
-    "known",     "old",       "new",  "long",   "short",  "required", "expired", "forgotten",
-    "incorrect", "stored",    "kept", "nicht",  "zu",     "sehr",     "wichtig", "sicher",
-    "falsch",    "vergessen", "muy",  "no",     "trop",   "pas"};
-
-size_t skip_blanks(std::string_view t, size_t i) {
-  while (i < t.size() && (t[i] == ' ' || t[i] == '\t')) ++i;
-  return i;
-}
-size_t end_of_token(std::string_view t, size_t i) {
-  while (i < t.size() && t[i] != ' ' && t[i] != '\t' && t[i] != '\n') ++i;
-  return i;
-}
-std::string_view bare_word(std::string_view token) {
-  while (!token.empty() && std::string_view{".,;!?"}.find(token.back()) != std::string_view::npos)
-    token.remove_suffix(1);
-  return token;
-}
-
-/// To the end of the clause: a phrase may have blanks, and a sign may be part of it.
-size_t end_of_value(std::string_view t, size_t i) {
-  for (; i < t.size(); ++i) {
-    if (t[i] == '\n') break;
-    const bool sign = t[i] == '.' || t[i] == ',' || t[i] == ';';
-    if (sign && (i + 1 == t.size() || t[i + 1] == ' ')) break;
-  }
-  return i;
-}
-
-bool looks_secret(std::string_view token, bool code) {
-  const auto digits = static_cast<size_t>(std::count_if(token.begin(), token.end(), is_digit));
-  if (code) return digits >= 3;
-  const std::string_view inner = token.substr(0, token.empty() ? 0 : token.size() - 1);
-  return digits > 0 || token.find_first_of("@#$%^&*+_\"") != std::string_view::npos ||
-         inner.find_first_of("-!'") != std::string_view::npos || token.starts_with("„") ||
-         token.starts_with("“") || token.starts_with("«") || token.starts_with("‘");
-}
-
-/// Where the password begins that the word before `i` announces, or npos. `t` in lower case.
-size_t value_after(std::string_view t, size_t i, bool code) {
-  constexpr int most_words_between = 5;
-  bool between = false;
-  for (int words = 0; words <= most_words_between; ++words) {
-    if (words == 0 && i < t.size() && (t[i] == ':' || t[i] == '=')) {
-      const size_t value = skip_blanks(t, i + 1);
-      const auto token = t.substr(value, end_of_token(t, value) - value);
-      return !token.empty() && (!code || looks_secret(token, true)) ? value : std::string_view::npos;
-    }
-    i = skip_blanks(t, i);
-    const auto token = t.substr(i, end_of_token(t, i) - i);
-    if (token.empty()) break;
-    if (is_one_of(token, says_words) && !(words == 0 && is_one_of(token, of_words))) {
-      const size_t value = skip_blanks(t, i + token.size());
-      const auto said = bare_word(t.substr(value, end_of_token(t, value) - value));
-      const bool tells = said.empty() || is_one_of(said, no_password) || (code && !looks_secret(said, true));
-      return tells ? std::string_view::npos : value;
-    }
-    if (words == 0 && looks_secret(bare_word(token), code)) return i;
-    between = between || is_one_of(token, of_words);
-    if (!between || bare_word(token).size() != token.size()) break;
-    i += token.size();
-  }
-  return std::string_view::npos;
-}
-
-/// What the word at `i` announces.
-void take_value(std::string_view t, size_t i, std::string_view word, bool code, pieces& out) {
-  const bool spaced = is_spaced(word.front());
-  const size_t end = i + word.size();
-  if (spaced && end < t.size() && (is_of_word(t[end]) || t[end] == '-')) return;
-  size_t value = value_after(t, end, code);
-  // Without blanks everything behind the word, or its "is", is what it announces.
-  if (!spaced && value == std::string_view::npos && end < t.size() && end_of_token(t, end) > end) value = end;
-  if (value != std::string_view::npos) out.push_back({value, end_of_value(t, value)});
-}
-
-struct announcing_word {
-  std::string_view word;
-  bool code = false;
-};
-
-/// The words by their first byte.
-const std::vector<announcing_word>& words_from(char first) {
-  static const auto all = [] {
-    std::array<std::vector<announcing_word>, 256> out;
-    for (const auto word : password_words) out.at(static_cast<unsigned char>(word.front())).push_back({word});
-    for (const auto word : code_words)
-      out.at(static_cast<unsigned char>(word.front())).push_back({word, true});
-    return out;
-  }();
-  return all[static_cast<unsigned char>(first)];
-}
-
 /// What a byte may be, in either case.
 enum sign : uint8_t {
   begins_spaced = 1,  ///< one of the words, in a script with blanks
@@ -326,7 +172,7 @@ const std::array<uint8_t, 256>& signs() {
     for (size_t byte = 0; byte < out.size(); ++byte) {
       const char c = static_cast<char>(byte);
       if (is_of_word(c)) out.at(byte) |= of_word;
-      if (!words_from(ascii_lower(c)).empty()) out.at(byte) |= is_spaced(c) ? begins_spaced : begins_joined;
+      if (may_begin_secret_word(c)) out.at(byte) |= is_spaced(c) ? begins_spaced : begins_joined;
       if (byte == 0xEF || byte == 0xD9 || byte == 0xDB || byte == 0xE0) out.at(byte) |= may_be_foreign_digit;
       if (is_digit(c)) out.at(byte) |= digit;
     }
@@ -338,31 +184,6 @@ const std::array<uint8_t, 256>& signs() {
 /// Which of the two beginnings a byte may be, behind one with these signs: no word begins within a word.
 unsigned may_begin(unsigned before) {
   return begins_joined | ((before & of_word) != 0 ? 0u : unsigned{begins_spaced});
-}
-
-size_t pair_of(char first, char second) {
-  return size_t{static_cast<unsigned char>(first)} << 8 | static_cast<unsigned char>(second);
-}
-
-/// The first two bytes of the words, in lower case.
-const std::bitset<65'536>& beginnings() {
-  static const auto all = [] {
-    std::bitset<65'536> out;
-    for (const auto word : password_words) out.set(pair_of(word[0], word[1]));
-    for (const auto word : code_words) out.set(pair_of(word[0], word[1]));
-    return out;
-  }();
-  return all;
-}
-
-/// Whether one of the words begins there, in either case.
-bool word_begins(std::string_view t) {
-  if (t.size() < 2 || !beginnings()[pair_of(ascii_lower(t[0]), ascii_lower(t[1]))]) return false;
-  const auto& words = words_from(ascii_lower(t[0]));
-  return std::any_of(words.begin(), words.end(), [&](const announcing_word& w) {
-    return t.size() >= w.word.size() && std::equal(w.word.begin(), w.word.end(), t.begin(),
-                                                   [](char a, char b) { return a == ascii_lower(b); });
-  });
 }
 
 struct glance {
@@ -380,21 +201,12 @@ glance look_at(std::string_view text) {
   bool word = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const unsigned here = of[static_cast<unsigned char>(text[i])];
-    if ((here & may_begin(before)) != 0) word = word || word_begins(text.substr(i));
+    if ((here & may_begin(before)) != 0) word = word || secret_word_begins(text.substr(i));
     digits += (here / digit) & 1;
     seen |= here;
     before = here;
   }
   return {word, (seen & may_be_foreign_digit) != 0, digits};
-}
-
-/// `t` in lower case.
-void find_words(std::string_view t, pieces& out) {
-  for (size_t i = 0; i < t.size(); ++i) {
-    if (i > 0 && is_of_word(t[i - 1]) && is_spaced(t[i])) continue;
-    for (const auto& w : words_from(t[i]))
-      if (t.substr(i).starts_with(w.word)) take_value(t, i, w.word, w.code, out);
-  }
 }
 
 pieces find_secrets(std::string_view text) {
@@ -404,7 +216,7 @@ pieces find_secrets(std::string_view text) {
   pieces out;
   if (!seen.word && !digits && !seen.foreign_digits) return out;
   const std::string lower = lower_case(text);
-  if (seen.word) find_words(lower, out);
+  if (seen.word) find_announced(lower, out);
   if (digits || seen.foreign_digits) find_numbers(text, out);
   if (digits) find_ibans(lower, out);
   return out;

@@ -3,9 +3,8 @@
 // control characters; memory is in proportion.
 #include "protocol/azure/jwt.hpp"
 #include "protocol/azure/token_answer.hpp"
-#include "tests/fuzz/common.hpp"
-
 #include "protocol/base/base64.hpp"
+#include "tests/fuzz/common.hpp"
 
 using namespace mw;
 

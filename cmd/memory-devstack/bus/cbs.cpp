@@ -10,9 +10,7 @@
 
 #include "cmd/memory-devstack/bus/requests.hpp"
 #include "cmd/memory-devstack/jwt/jwt.hpp"
-
 #include "protocol/base/base64.hpp"
-
 #include "protocol/http/url.hpp"
 
 namespace mw::devstack {

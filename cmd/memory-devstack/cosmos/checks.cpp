@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 
-#include "protocol/base/base64.hpp"
+#include "protocol/azure/jwt.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/cosmos/signing.hpp"
 #include "protocol/http/url.hpp"
@@ -36,12 +37,9 @@ std::string part_of(std::string_view text, std::string_view name) {
 std::optional<http::server_response> check_token(const std::string& token, const access& a,
                                                  std::chrono::system_clock::time_point now) {
   if (!a.entra) return refusal(403, "Forbidden", "Entra tokens are turned off for this account");
-  const size_t first = token.find('.');
-  const size_t second = token.find('.', first == std::string::npos ? first : first + 1);
-  if (second == std::string::npos || token.find('.', second + 1) != std::string::npos)
+  if (std::count(token.begin(), token.end(), '.') != 2)
     return unauthorized("The aad token is not a JSON web token.");
-  const std::string claims =
-      base64url_bytes(std::string_view{token}.substr(first + 1, second - first - 1)).value_or("");
+  const std::string claims = azure::jwt_payload(token).value_or("");
   std::string audience;
   uint64_t expires = 0;
   const auto read = memory::json_fields::parse(claims, "token", [&](const memory::json_fields& f) {

@@ -7,7 +7,6 @@
 #include <array>
 
 #include "protocol/azure/jwt.hpp"
-
 #include "protocol/base/base64.hpp"
 
 namespace mw::devstack {

@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view typographic_apostrophe = "\xE2\x80\x99";
 
 bool ascii_alnum(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return is_letter(c) || is_digit(c);
 }
 
 bool byte_is(char c, unsigned value) {

@@ -10,12 +10,6 @@ namespace mw::observe {
 
 namespace {
 
-std::string_view without_blanks(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 class otlp_wire final : public wire {
  public:
   otlp_wire(otlp_options options, trace_facts facts)
@@ -90,8 +84,8 @@ text_pairs parse_pairs(std::string_view text) {
     text.remove_prefix(std::min(comma + 1, text.size()));
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos) continue;
-    const auto key = without_blanks(pair.substr(0, equals));
-    const auto value = http::percent_decode(without_blanks(pair.substr(equals + 1)));
+    const auto key = trim(pair.substr(0, equals), " \t");
+    const auto value = http::percent_decode(trim(pair.substr(equals + 1), " \t"));
     if (key.empty() || !value) continue;
     out.emplace_back(key, *value);
   }

@@ -5,10 +5,9 @@
 #include <optional>
 #include <thread>
 
+#include "protocol/base/base64.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "tests/unit/cosmos/fixture.hpp"
-
-#include "protocol/base/base64.hpp"
 
 using namespace mw;
 using namespace mw::cosmos;

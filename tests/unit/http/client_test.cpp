@@ -58,6 +58,17 @@ request get(std::string target) {
   return r;
 }
 
+/// A client, and a server that answers everything with nothing and keeps what it got last.
+struct seeing_server {
+  server_request seen;
+  std::unique_ptr<mw::http::server> s = serve([this](const server_request& r) {
+    seen = r;
+    return text("");
+  });
+  mw::io::loop_thread loop;
+  client c{loop.get(), {}};
+};
+
 }  // namespace
 
 TEST_CASE("client: method, headers, body and status go both ways") {
@@ -97,13 +108,8 @@ TEST_CASE("client: method, headers, body and status go both ways") {
 }
 
 TEST_CASE("client: a POST without a body sends a length of zero, a large one waits for nobody's permission") {
-  server_request seen;
-  const auto s = serve([&](const server_request& r) {
-    seen = r;
-    return text("");
-  });
-  mw::io::loop_thread loop;
-  client c{loop.get(), {}};
+  seeing_server there;
+  auto& [seen, s, loop, c] = there;
   request r = get(url(s->port()));
   r.method = "POST";
   REQUIRE(fetch(c, r));
@@ -117,13 +123,8 @@ TEST_CASE("client: a POST without a body sends a length of zero, a large one wai
 }
 
 TEST_CASE("client: a line break in a header value cannot add a header") {
-  server_request seen;
-  const auto s = serve([&](const server_request& r) {
-    seen = r;
-    return text("");
-  });
-  mw::io::loop_thread loop;
-  client c{loop.get(), {}};
+  seeing_server there;
+  auto& [seen, s, loop, c] = there;
   request r = get(url(s->port()));
   r.headers = {{"X-Key", "a\r\nX-Forged: 1"}};
   REQUIRE(fetch(c, r));
@@ -132,13 +133,8 @@ TEST_CASE("client: a line break in a header value cannot add a header") {
 }
 
 TEST_CASE("client: requests that differ in their query alone arrive each with its own") {
-  server_request seen;
-  const auto s = serve([&](const server_request& r) {
-    seen = r;
-    return text("");
-  });
-  mw::io::loop_thread loop;
-  client c{loop.get(), {}};
+  seeing_server there;
+  auto& [seen, s, loop, c] = there;
   struct step {
     const char* target;
     const char* path;  // nullptr: it is no URL

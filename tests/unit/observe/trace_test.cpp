@@ -1,7 +1,6 @@
+#include "protocol/base/hex.hpp"
 #include "protocol/observe/trace/trace_book.hpp"
 #include "tests/unit/observe/trace_fixture.hpp"
-
-#include "protocol/base/hex.hpp"
 
 using namespace mw::observe;
 using namespace mw::observe::testing;
